@@ -18,12 +18,13 @@
 //! | [`park`] | a futex (Linux), else a lock and a condition variable | `loom`'s lock and condition variable |
 //! | [`deque`] | `crossbeam_deque` | a locked queue with published lengths |
 //! | [`thread`], [`local!`] | `std::thread` | `loom::thread` |
-//! | [`coop`], [`rand`] | the same code in both | |
+//! | [`coop`], [`entered`], [`rand`] | the same code in both | |
 
 pub mod atomic;
 pub mod cell;
 pub mod coop;
 pub mod deque;
+pub mod entered;
 pub mod lock;
 pub mod park;
 pub mod rand;

@@ -1,0 +1,46 @@
+//! What a runtime gives to this crate: a timer, for the one operation here that needs one.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// A future that completes after some time.
+pub type BoxSleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Makes a [`BoxSleep`] on the current runtime's timer. Called with the time to wait.
+pub type NewSleep = fn(Duration) -> BoxSleep;
+
+static NEW_SLEEP: OnceLock<NewSleep> = OnceLock::new();
+
+/// Gives the timer. The first call counts; a runtime makes it when it is built.
+pub fn set_sleep(new_sleep: NewSleep) {
+    // A second runtime of the same kind brings the same function.
+    let _ = NEW_SLEEP.set(new_sleep);
+}
+
+/// Lets a sleep be part of a future that is Sync.
+struct Exclusive(BoxSleep);
+
+// SAFETY: there is no method on `&Exclusive`: the sleep is reached through `&mut` only.
+unsafe impl Sync for Exclusive {}
+
+/// The future's output, or `None` if the time is over before. One allocation.
+pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    let new_sleep = NEW_SLEEP.get().expect(
+        "there is no reactor running, must be called from the context of a filch runtime: \
+         send_timeout needs its timer",
+    );
+    let mut sleep = Exclusive(new_sleep(duration));
+    let mut future = pin!(future);
+    std::future::poll_fn(move |cx: &mut Context<'_>| {
+        if let Poll::Ready(out) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(out));
+        }
+        // Whole, so that the closure has the wrapper and not its field.
+        let sleep: &mut Exclusive = &mut sleep;
+        sleep.0.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}
