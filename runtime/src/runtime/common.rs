@@ -1,0 +1,82 @@
+//! What both schedulers have: configuration, hooks, the pools for blocking and CPU work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use filch_primitives::thread;
+
+use super::blocking_work::BlockingWork;
+use super::hooks::Hooks;
+use crate::driver::Wait;
+
+/// A source of thread names.
+pub(crate) type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the builder decided.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) time: bool,
+    pub(crate) name: Option<String>,
+    pub(crate) thread_name: ThreadName,
+    pub(crate) thread_stack_size: Option<usize>,
+    pub(crate) max_blocking_threads: usize,
+    pub(crate) thread_keep_alive: Duration,
+    pub(crate) compute_threads: usize,
+}
+
+/// One per runtime, inside of its scheduler's shared part.
+pub(crate) struct Common {
+    config: Config,
+    hooks: Arc<Hooks>,
+    blocking: BlockingWork,
+    id: super::Id,
+}
+
+impl Common {
+    pub(crate) fn new(config: Config, hooks: Hooks) -> Self {
+        let hooks = Arc::new(hooks);
+        Common {
+            blocking: BlockingWork::new(&config, &hooks),
+            hooks,
+            config,
+            id: super::Id::next(),
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn hooks(&self) -> &Arc<Hooks> {
+        &self.hooks
+    }
+
+    pub(crate) fn blocking(&self) -> &BlockingWork {
+        &self.blocking
+    }
+
+    pub(crate) fn id(&self) -> super::Id {
+        self.id
+    }
+
+    /// A builder for a worker's thread.
+    pub(crate) fn thread_builder(&self) -> thread::Builder {
+        let builder = thread::Builder::new().name((self.config.thread_name)());
+        match self.config.thread_stack_size {
+            Some(bytes) => builder.stack_size(bytes),
+            None => builder,
+        }
+    }
+
+    /// Runs a wait between its hooks, if it is one that may last.
+    #[inline]
+    pub(crate) fn around_park<R>(&self, wait: Wait, body: impl FnOnce() -> R) -> R {
+        if wait == Wait::Poll {
+            return body();
+        }
+        self.hooks.before_park();
+        let result = body();
+        self.hooks.after_park();
+        result
+    }
+}

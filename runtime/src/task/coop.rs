@@ -1,0 +1,106 @@
+//! The cooperative budget: 128 operations per poll of a task, then it must yield.
+//!
+//! Every operation of filch's channels, locks, timers and sockets spends a unit when it completes. With
+//! none left they return `Pending` and wake their task, so that a task that always finds something ready
+//! does not starve the others. Futures of other libraries are not counted: [`poll_proceed`] and
+//! [`consume_budget`] let them take part.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use filch_primitives::coop as budget;
+use pin_project_lite::pin_project;
+
+pub use budget::RestoreOnPending;
+
+/// Spends a unit, or returns `Pending` with the task woken if none is left.
+///
+/// Call it before an operation, keep what it returns, and say
+/// [`made_progress`](RestoreOnPending::made_progress) if the operation completed: otherwise the unit is
+/// given back.
+#[inline]
+pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
+    budget::poll_proceed(cx)
+}
+
+/// Whether the running task has a unit left. True outside of a task and when nothing is counted.
+#[inline]
+pub fn has_budget_remaining() -> bool {
+    budget::has_budget_remaining()
+}
+
+/// Spends a unit; yields if none is left.
+///
+/// # Cancel safety
+/// Dropping it loses nothing.
+pub async fn consume_budget() {
+    let mut spent = false;
+    poll_fn(move |cx| {
+        if spent {
+            return Poll::Ready(());
+        }
+        ready!(poll_proceed(cx)).made_progress();
+        spent = true;
+        Poll::Ready(())
+    })
+    .await;
+}
+
+pin_project! {
+    /// A future that is polled without a budget. Made by [`unconstrained`].
+    #[must_use = "futures do nothing unless awaited"]
+    #[derive(Debug)]
+    pub struct Unconstrained<F> {
+        #[pin]
+        inner: F,
+    }
+}
+
+/// Polls `inner` without counting: it may starve other tasks, which is then its author's choice.
+///
+/// # Cancel safety
+/// That of `inner`.
+pub fn unconstrained<F>(inner: F) -> Unconstrained<F> {
+    Unconstrained { inner }
+}
+
+impl<F: Future> Future for Unconstrained<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let _free = budget::unconstrained();
+        self.project().inner.poll(cx)
+    }
+}
+
+pin_project! {
+    /// A future that spends a unit whenever it is polled. Made by [`cooperative`].
+    #[must_use = "futures do nothing unless awaited"]
+    #[derive(Debug)]
+    pub struct Coop<F> {
+        #[pin]
+        inner: F,
+    }
+}
+
+/// Makes a foreign future take part: a unit is spent when it completes, and it yields with none left.
+///
+/// # Cancel safety
+/// That of `inner`.
+pub fn cooperative<F: Future>(inner: F) -> Coop<F> {
+    Coop { inner }
+}
+
+impl<F: Future> Future for Coop<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let coop = ready!(poll_proceed(cx));
+        let polled = self.project().inner.poll(cx);
+        if polled.is_ready() {
+            coop.made_progress();
+        }
+        polled
+    }
+}

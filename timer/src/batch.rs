@@ -1,0 +1,70 @@
+//! Wakers on their way from the lock to their wake.
+
+use std::task::Waker;
+
+/// How many wakers one pass under the lock takes.
+///
+/// 32 bounds the time under the lock and the space on the stack (512 bytes); under loom 2, so that a
+/// model reaches a second pass.
+const CAPACITY: usize = if cfg!(filch_loom) { 2 } else { 32 };
+
+/// Wakers taken under a shard's lock, to be woken after it is released: a waker may arm, reset or drop
+/// entries of the same shard, or take its time.
+pub(crate) struct WakeBatch {
+    wakers: [Option<Waker>; CAPACITY],
+    len: usize,
+}
+
+impl WakeBatch {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        WakeBatch { wakers: [const { None }; CAPACITY], len: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == CAPACITY
+    }
+
+    /// Adds one. The caller has asked [`is_full`](WakeBatch::is_full).
+    #[inline]
+    pub(crate) fn push(&mut self, waker: Waker) {
+        self.wakers[self.len] = Some(waker);
+        self.len += 1;
+    }
+
+    /// Wakes them all, in the order of pushing, and is empty again. No lock may be held.
+    pub(crate) fn wake_all(&mut self) -> usize {
+        let woken = std::mem::take(&mut self.len);
+        for waker in self.wakers[..woken].iter_mut().filter_map(Option::take) {
+            call::wake(waker);
+        }
+        woken
+    }
+}
+
+#[cfg(not(filch_loom))]
+mod call {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::task::Waker;
+
+    /// A waker that panics must not cost the other timers their wake, nor its thread the way back
+    /// into the scheduler. The panic hook has reported it.
+    pub(super) fn wake(waker: Waker) {
+        // Unwind safety: the waker is consumed, nobody sees it after the panic.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            // The payload is the user's too, and its drop may panic in turn.
+            std::mem::forget(payload);
+        }
+    }
+}
+
+#[cfg(filch_loom)]
+mod call {
+    use std::task::Waker;
+
+    /// A model's own failures are panics: they must pass.
+    pub(super) fn wake(waker: Waker) {
+        waker.wake();
+    }
+}
