@@ -44,6 +44,7 @@ const _: () = {
     const fn send_and_sync<T: Send + Sync>() {}
     send_and_sync::<Driver>();
     send_and_sync::<Slot>();
+    send_and_sync::<crate::Events>();
 };
 
 impl Registration {

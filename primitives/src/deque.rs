@@ -20,10 +20,12 @@ pub use model::{Injector, Stealer, Worker};
 #[cfg(filch_loom)]
 mod model {
     use super::Steal;
-    use crate::Arc;
     use crate::atomic::{AtomicUsize, Ordering};
     use crate::lock::Mutex;
     use std::collections::VecDeque;
+    // Not loom's: its count would order the threads, multiply a model's states, and turn a deadlock that
+    // loom reports into an abort, since it cannot be dropped while that unwinds.
+    use std::sync::Arc;
 
     /// A queue whose length is published apart from its contents.
     ///

@@ -10,9 +10,10 @@
 //!
 //! At most one token lies there: any number of `unpark`s before a `park` let one `park` through.
 
+// Not the seam's, for the reasons that the model of the deque has.
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Arc;
 use crate::atomic::{AtomicU32, Ordering};
 
 const EMPTY: u32 = 0;

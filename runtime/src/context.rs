@@ -5,7 +5,6 @@
 //! touch.
 
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
 
 use filch_primitives::entered;
 
@@ -202,7 +201,7 @@ pub(crate) fn try_clock_now() -> std::time::Instant {
 /// The current runtime's I/O driver.
 #[cfg(not(filch_loom))]
 #[track_caller]
-pub(crate) fn io_driver() -> Arc<filch_io_driver::Driver> {
+pub(crate) fn io_driver() -> std::sync::Arc<filch_io_driver::Driver> {
     let handle = current();
     match handle.driver().io() {
         Some(io) => io.clone(),

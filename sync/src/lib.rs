@@ -5,7 +5,10 @@
 #![warn(missing_debug_implementations)]
 
 mod backoff;
+mod barrier;
 mod blocking;
+pub mod broadcast;
+mod budget;
 #[doc(hidden)]
 pub mod hooks;
 pub mod mpsc;
@@ -16,7 +19,9 @@ pub mod oneshot;
 mod semaphore;
 mod wait_list;
 mod wake_list;
+pub mod watch;
 
+pub use barrier::{Barrier, BarrierWaitResult};
 pub use mutex::{
     MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard, TryLockError,
 };

@@ -52,9 +52,10 @@ mod call {
     /// into the scheduler. The panic hook has reported it.
     pub(super) fn wake(waker: Waker) {
         // Unwind safety: the waker is consumed, nobody sees it after the panic.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            // The payload is the user's too, and its drop may panic in turn.
-            std::mem::forget(payload);
+        let mut result = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        // The payload is the user's too, and its drop may panic in turn.
+        while let Err(payload) = result {
+            result = catch_unwind(AssertUnwindSafe(|| drop(payload)));
         }
     }
 }

@@ -9,6 +9,7 @@
 //! C3  While paused, `now` changes by `advance` and `advance_to` only.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -220,6 +221,10 @@ fn note_pause() {
     // ordering: Relaxed. See `any_clock_was_paused`.
     ANY_PAUSED.store(1, Ordering::Relaxed);
 }
+
+// No user code runs under the lock: a panic leaves nothing half done.
+impl UnwindSafe for Clock {}
+impl RefUnwindSafe for Clock {}
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! A timer: what a sleeping future holds.
 //!
 //! Callers: the runtime's `Sleep`, `Timeout` and `Interval` poll it, reset it, drop it.
-//! Protocol: docs/timer.md, steps T1 to T8; the rules of the shared part in `node.rs`.
+//! Protocol: docs/timer.md, steps T1 to T9; the rules of the shared part in `node.rs`.
 //!
 //! Invariants
 //! E1  `shard` is set from the first arming on, and is the shard that the node is linked in while ARMED.
@@ -29,7 +29,7 @@ use crate::timers::Timers;
 /// takes none.
 ///
 /// It never fires early. On a running clock it fires late by its rounding, at most 33 us for deadlines
-/// less than 10 ms away and 1.08 ms for others (and for all in a shard with more than 4,096 entries),
+/// less than 10 ms away and 1.08 ms for others (and for all in a shard with 4,096 entries or more),
 /// plus the time until somebody calls [`Timers::fire_due`]. On a paused clock it fires exactly.
 ///
 /// # Cancel safety
@@ -232,14 +232,14 @@ impl TimerEntry {
     #[inline]
     fn poll_registered(self: Pin<&mut Self>, cx: &mut Context<'_>) -> PollTimer {
         let this = self.into_ref().get_ref();
-        if this.node.state() == State::Armed
-            // SAFETY: we own the node, and it was armed.
-            && !unsafe { this.node.will_wake(cx.waker()) }
-            && let Some(shard) = &this.shard
-            // SAFETY: as above, in this shard (E1).
-            && unsafe { shard.change_waker(&this.node, cx.waker()) }.is_ok()
-        {
-            return PENDING;
+        // SAFETY: we own the node, and it was armed.
+        if this.node.state() == State::Armed && !unsafe { this.node.will_wake(cx.waker()) } {
+            if let Some(shard) = &this.shard {
+                // SAFETY: as above, in this shard (E1).
+                if unsafe { shard.change_waker(&this.node, cx.waker()) }.is_ok() {
+                    return PENDING;
+                }
+            }
         }
         match this.node.state() {
             State::Fired => PollTimer::Elapsed,

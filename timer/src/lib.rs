@@ -13,7 +13,7 @@
 //! | late, deadline less than 10 ms away | by at most 33 us, plus the caller's wake-up |
 //! | late, otherwise | by at most 1.08 ms, plus the caller's wake-up |
 //! | arm, cancel, reset | O(1), one uncontended lock of a shard each |
-//! | entry | 88 bytes at most, inside of its future |
+//! | entry | 80 bytes, inside of its future |
 //!
 //! The protocol, its numbered steps and the reasons for the numbers are in `docs/timer.md`.
 //!

@@ -1,7 +1,7 @@
 //! The part of a timer entry that its shard's wheel reaches: an intrusive list node.
 //!
 //! Callers: `entry` owns it, pinned; `list`, `wheel` and `shard` link, fire and unlink it.
-//! Protocol: docs/timer.md, steps T1 to T8. Models: loom-tests/tests/timer.rs.
+//! Protocol: docs/timer.md, steps T1 to T9. Models: loom-tests/tests/timer.rs.
 //!
 //! state      set by                              while set
 //! DISARMED   owner: new, cancel, reset           the owner alone touches the node

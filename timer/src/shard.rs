@@ -1,15 +1,15 @@
 //! One worker's share of the timers: a wheel behind a lock, and the tick to look at it next.
 //!
 //! Callers: entries arm, cancel and reset in the shard that they keep; `Timers` fires.
-//! Protocol: docs/timer.md, steps T1 to T8. Models: loom-tests/tests/timer.rs.
+//! Protocol: docs/timer.md, steps T1 to T9. Models: loom-tests/tests/timer.rs.
 //!
 //! A lock and not a lock-free list, because cancelling (the usual end of a time-out) unlinks in place, and
 //! a shard's lock is met by its own worker nearly always.
 //!
 //! Invariants
 //! H1  Whenever the lock is free, `next` is at or below the earliest tick in the wheel.
-//! H2  `next` is raised by `fire` only, under the lock that saw the wheel's earliest entry. A cancelled
-//!     entry leaves it: the cost is one early look.
+//! H2  `next` is raised by `fire` and `shut_down` only, under the lock that saw the wheel's earliest entry.
+//!     A cancelled entry leaves it: the cost is one early look.
 //! H3  No waker is cloned, woken or dropped under the lock.
 
 use std::task::Waker;
@@ -25,7 +25,7 @@ use crate::node::{Node, State};
 use crate::tick::{COARSE_FROM, COARSE_TICKS, Tick, TickScale};
 use crate::wheel::Wheel;
 
-/// A shard with more entries than this rounds short sleeps up too.
+/// A shard with this many entries rounds short sleeps up too.
 ///
 /// 4,096 short timers in one shard are no longer a few that want precision: each tick would find some,
 /// and the thread that fires them would wake 30,000 times a second.
@@ -33,8 +33,8 @@ const FINE_LIMIT: usize = 4096;
 
 /// See the module's header.
 pub(crate) struct Shard {
-    /// The earliest tick at which the wheel must be looked at. On a line of its own: other threads read
-    /// it, but for `len` nobody else reads the wheel.
+    /// The earliest tick at which the wheel must be looked at. On a line of its own: every thread that
+    /// goes to wait reads it, while the wheel's line stays with its worker.
     next: CachePadded<AtomicU64>,
     wheel: CachePadded<Mutex<Wheel>>,
     scale: TickScale,
@@ -206,7 +206,7 @@ impl Shard {
         }
     }
 
-    /// Ends every entry, and refuses new ones.
+    /// T9. Ends every entry, and refuses new ones.
     pub(crate) fn shut_down(&self) {
         let mut batch = WakeBatch::new();
         loop {

@@ -4,6 +4,7 @@
 //! Protocol: docs/timer.md, steps T3 and T4.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Instant;
 
 use filch_primitives::Arc;
@@ -133,6 +134,10 @@ impl Drop for Timers {
         self.shutdown();
     }
 }
+
+// No user code runs under a lock: a panic leaves nothing half done.
+impl UnwindSafe for Timers {}
+impl RefUnwindSafe for Timers {}
 
 impl fmt::Debug for Timers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

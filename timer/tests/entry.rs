@@ -12,16 +12,20 @@ use filch_timer::{Clock, PollTimer, TimerEntry, TimerError, Timers};
 
 #[test]
 fn sizes() {
-    assert!(size_of::<TimerEntry>() <= 88, "{}", size_of::<TimerEntry>());
+    // On 64-bit Linux 80; other systems have larger or smaller `Instant`s.
+    assert!(size_of::<TimerEntry>() <= 80, "{}", size_of::<TimerEntry>());
 }
 
 #[test]
-fn types_are_send_and_sync() {
+fn types_are_send_sync_and_unwind_safe() {
     fn check<T: Send + Sync>() {}
     check::<TimerEntry>();
     check::<Timers>();
     check::<Clock>();
     check::<TimerError>();
+    fn check_unwind<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    check_unwind::<Timers>();
+    check_unwind::<Clock>();
 }
 
 #[test]

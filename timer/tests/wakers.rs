@@ -34,6 +34,25 @@ fn panicking_wakers_lose_no_other_wake() {
 }
 
 #[test]
+fn panic_whose_payload_panics_in_its_drop_is_survived() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a payload's drop");
+        }
+    }
+    let (timers, now) = paused();
+    let (count, counting) = Count::new();
+    let bomb = call(|| std::panic::panic_any(Bomb));
+    let mut entries = [entry(now + MS), entry(now + MS)];
+    for (entry, waker) in entries.iter_mut().zip([&bomb, &counting]) {
+        assert!(is_pending(poll(entry, &timers, waker)));
+    }
+    assert_eq!(advance(&timers, MS), 2);
+    assert_eq!(count.get(), 1);
+}
+
+#[test]
 fn panicking_wakers_do_not_stop_a_shutdown() {
     let (timers, now) = paused();
     let panicking = call(|| panic!("a waker's panic"));

@@ -41,6 +41,9 @@ pub(crate) struct Events {
 // never stored: `data` is our key.
 unsafe impl Send for Events {}
 
+// SAFETY: as for Send; and `&Events` only reads.
+unsafe impl Sync for Events {}
+
 impl Events {
     pub(crate) fn new() -> Self {
         Events { buffer: Box::new([const { MaybeUninit::uninit() }; CAPACITY]), len: 0 }

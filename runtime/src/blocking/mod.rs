@@ -10,4 +10,4 @@ pub mod pool;
 
 #[cfg(not(filch_loom))]
 pub use compute::{Compute, ComputeConfig, Refused};
-pub use pool::{Job, Pool, PoolConfig, Submitted};
+pub use pool::{AroundThread, Job, Pool, PoolConfig, Submitted};

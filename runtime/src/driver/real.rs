@@ -123,7 +123,7 @@ impl Driver {
 
     /// V3. How long the wait may last; sets the alarm instead where there is one.
     fn time_to_wait(&self, events: &mut Events) -> Option<Duration> {
-        let Some(at) = self.timers.next_expiry() else { return None };
+        let at = self.timers.next_expiry()?;
         let clock = self.timers.clock();
         if clock.is_paused() {
             return self.advance_paused_clock(events, at);
@@ -136,7 +136,7 @@ impl Driver {
             self.set_alarm(alarm, at);
             return None;
         }
-        Some(at.saturating_duration_since(Instant::now()))
+        Some(at.saturating_duration_since(clock.now()))
     }
 
     /// With the clock paused and nothing else to do, time jumps to the next timer, unless an event is
@@ -187,12 +187,12 @@ impl Driver {
         if due {
             self.timers.fire_due(now);
         }
-        if let Some(alarm) = &self.alarm
-            // ordering: Relaxed. Who starts to wait after this load reads the timers itself (V3).
-            && self.waiting.load(Ordering::Relaxed) > 0
-            && let Some(next) = self.timers.next_expiry()
-        {
-            self.set_alarm(alarm, next);
+        let Some(alarm) = &self.alarm else { return };
+        // ordering: Relaxed. Who starts to wait after this load reads the timers itself (V3).
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            if let Some(next) = self.timers.next_expiry() {
+                self.set_alarm(alarm, next);
+            }
         }
     }
 

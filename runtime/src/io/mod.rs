@@ -20,10 +20,11 @@
 //!
 //! Invariants
 //! I1  A poll that returns `Pending` has moved no byte, and has arranged a wake-up.
-//! I2  An error from one step never swallows bytes that an earlier step has moved: they are in the
-//!     caller's buffer, or in the adapter's, or counted.
-//! I3  Whatever could complete for ever without waiting (in-memory pipes, `empty`, `repeat`, `sink`,
-//!     the copy loops) spends a unit of the task's cooperative budget each time it completes.
+//! I2  An adapter loses no bytes to an error: what an earlier poll moved is in its buffer, in the
+//!     caller's, or counted. A future that can lose some says so.
+//! I3  What could complete for ever without waiting spends a unit of the task's cooperative budget
+//!     each time it completes: reads and writes of in-memory pipes, `empty`, `repeat`, `sink`, and each
+//!     round of the copy loops. Slices and cursors come to an end, and spend nothing.
 //! I4  Memory that a reader was to fill counts as filled only if the [`ReadBuf`] that comes back still
 //!     points to it: safe code may put another `ReadBuf` in its place.
 //!
@@ -51,6 +52,8 @@ mod async_buf_read;
 mod async_read;
 mod async_seek;
 mod async_write;
+#[cfg(all(test, not(filch_loom)))]
+mod auto_traits;
 mod ext;
 #[cfg(all(test, not(filch_loom)))]
 pub(crate) mod mock;

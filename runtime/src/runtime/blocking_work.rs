@@ -48,7 +48,7 @@ pub(crate) struct Abandoned {
 impl BlockingWork {
     pub(super) fn new(config: &Config, hooks: &Arc<Hooks>) -> Self {
         let runtime = Arc::new(OnceLock::<WeakHandle>::new());
-        let around_thread: Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync> = {
+        let around_thread: blocking::AroundThread = {
             let (runtime, hooks) = (runtime.clone(), hooks.clone());
             Arc::new(move |body| {
                 // A runtime that is gone has no jobs left, so that nobody misses its context.
@@ -88,7 +88,12 @@ impl BlockingWork {
     }
 
     /// Runs `f` on the pool for calls that block.
-    pub(crate) fn spawn_blocking<F, R>(&self, meta: Meta, driver: &Arc<Driver>, f: F) -> JoinHandle<R>
+    pub(crate) fn spawn_blocking<F, R>(
+        &self,
+        meta: Meta,
+        driver: &Arc<Driver>,
+        f: F,
+    ) -> JoinHandle<R>
     where
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
@@ -132,7 +137,12 @@ impl BlockingWork {
     }
 
     /// Runs `f` on the pool for CPU work.
-    pub(crate) fn spawn_compute<F, R>(&self, meta: Meta, driver: &Arc<Driver>, f: F) -> JoinHandle<R>
+    pub(crate) fn spawn_compute<F, R>(
+        &self,
+        meta: Meta,
+        driver: &Arc<Driver>,
+        f: F,
+    ) -> JoinHandle<R>
     where
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,

@@ -118,7 +118,11 @@ impl Handle {
     }
 
     #[inline]
-    pub(crate) fn spawn_with<F>(&self, meta: Meta, make: impl FnOnce() -> F) -> JoinHandle<F::Output>
+    pub(crate) fn spawn_with<F>(
+        &self,
+        meta: Meta,
+        make: impl FnOnce() -> F,
+    ) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,

@@ -93,9 +93,8 @@ pub(crate) struct Hooks {
 
 /// Calls a hook. A panic in it is reported and ends there: no hook may take a thread with it.
 fn call(what: &str, hook: Option<&Hook>) {
-    if let Some(hook) = hook
-        && let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook()))
-    {
+    let Some(hook) = hook else { return };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook())) {
         eprintln!("filch: {what} panicked: {}", crate::task::payload_text(&*payload));
     }
 }

@@ -15,10 +15,10 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use filch_primitives::atomic::{AtomicBool, Ordering, fence, spin_hint};
+use filch_primitives::coop;
 use filch_primitives::deque::{Injector, Steal};
 use filch_primitives::lock::Mutex;
 use filch_primitives::park::{Parker, Unparker};
-use filch_primitives::coop;
 
 use crate::context::{self, Scheduler};
 use crate::driver::{Driver, Events, TimeHandle, Wait};
@@ -197,7 +197,11 @@ impl Shared {
 
     /// Drives the runtime until `future` is ready.
     #[track_caller]
-    pub(crate) fn block_on<F: Future>(self: &Arc<Self>, future: F, may_spawn_local: bool) -> F::Output {
+    pub(crate) fn block_on<F: Future>(
+        self: &Arc<Self>,
+        future: F,
+        may_spawn_local: bool,
+    ) -> F::Output {
         let _entered = context::enter_blocking("`block_on`");
         let mut future = pin!(future);
         let parker = Parker::new();
@@ -315,7 +319,9 @@ impl Shared {
                 }
             }
             if self.is_shutdown() {
-                panic!("a spawned task panicked and the runtime is configured to shut down on unhandled panic");
+                panic!(
+                    "a spawned task panicked and the runtime is configured to shut down on unhandled panic"
+                );
             }
         }
     }
@@ -333,10 +339,10 @@ impl Shared {
     #[inline]
     fn next(&self, core: &Core) -> Option<Runnable> {
         core.tick.set(core.tick.get().wrapping_add(1));
-        if core.tick.get() % INJECTOR_INTERVAL == 0
-            && let Some(task) = self.take_injected()
-        {
-            return Some(task);
+        if core.tick.get() % INJECTOR_INTERVAL == 0 {
+            if let Some(task) = self.take_injected() {
+                return Some(task);
+            }
         }
         let local = core.queue.borrow_mut().pop_front();
         local.or_else(|| self.take_injected())
@@ -374,9 +380,8 @@ impl Shared {
             return;
         }
         // A notification is for this thread, which looks at everything next.
-        let _ = self.common.around_park(wait, || {
-            self.driver.wait(&mut core.events.borrow_mut(), wait)
-        });
+        let _ =
+            self.common.around_park(wait, || self.driver.wait(&mut core.events.borrow_mut(), wait));
     }
 
     /// Cancels all tasks, and shuts the driver. Nobody may be in `block_on`.
@@ -443,10 +448,10 @@ impl Wake for MainWaker {
         // Both: which of the two places its thread waits in may change while we look.
         self.unparker.unpark();
         // ordering: Relaxed, after the fence.
-        if self.drives.load(Ordering::Relaxed)
-            && let Some(shared) = self.shared.upgrade()
-        {
-            shared.unpark();
+        if self.drives.load(Ordering::Relaxed) {
+            if let Some(shared) = self.shared.upgrade() {
+                shared.unpark();
+            }
         }
     }
 }

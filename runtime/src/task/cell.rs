@@ -5,9 +5,7 @@
 //! only the holder of RUNNING touches the future, and only it, or after COMPLETE the join handle, the
 //! output.
 
-use std::alloc::{Layout, handle_alloc_error};
-#[cfg(not(filch_loom))]
-use std::alloc::{alloc, dealloc};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::any::Any;
 use std::future::Future;
 use std::mem::{ManuallyDrop, offset_of};
@@ -18,9 +16,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use filch_primitives::cell::UnsafeCell;
-// Counts allocations, so that a model finds a task that was never freed.
-#[cfg(filch_loom)]
-use filch_primitives::loom::alloc::{alloc, dealloc};
 
 use super::error::JoinError;
 use super::header::{Header, Links, Meta, VTable, join_waker};
@@ -39,6 +34,9 @@ struct Cell<F: Future> {
     core: UnsafeCell<Core<F>>,
     /// Published by JOIN_WAKER (rule F9).
     join_waker: UnsafeCell<Option<Waker>>,
+    /// Tells loom of the allocation, so that a model finds a task that is never freed.
+    #[cfg(filch_loom)]
+    allocation: filch_primitives::loom::alloc::Track<()>,
 }
 
 #[repr(C)]
@@ -107,6 +105,8 @@ pub(super) fn allocate<F: Future>(
         write_core(addr_of_mut!((*cell).core), make);
         std::mem::forget(unfinished);
         addr_of_mut!((*cell).join_waker).write(UnsafeCell::new(None));
+        #[cfg(filch_loom)]
+        addr_of_mut!((*cell).allocation).write(filch_primitives::loom::alloc::Track::new(()));
         addr_of_mut!((*cell).header).write(Header {
             state: State::new(),
             vtable: const { &Cell::<F>::VTABLE },
@@ -334,10 +334,10 @@ unsafe fn drop_output<F: Future>(task: NonNull<Header>) {
         }
     });
     let _task = context::enter_task(this.header.id);
-    if let Some(Err(error)) = &output
-        && let Some(message) = error.message()
-    {
-        this.header.owner.report_panic(&this.header, &message);
+    if let Some(Err(error)) = &output {
+        if let Some(message) = error.message() {
+            this.header.owner.report_panic(&this.header, &message);
+        }
     }
     report_nested(&this.header, catch_unwind(AssertUnwindSafe(|| drop(output))));
 }
@@ -352,10 +352,14 @@ unsafe fn free<F: Future>(task: NonNull<Header>) {
     unsafe {
         #[cfg(filch_loom)]
         check_unshared(cell);
-        let waker = catch_unwind(AssertUnwindSafe(|| addr_of_mut!((*cell).join_waker).drop_in_place()));
+        let waker =
+            catch_unwind(AssertUnwindSafe(|| addr_of_mut!((*cell).join_waker).drop_in_place()));
         report_nested(&(*cell).header, waker);
         #[cfg(filch_loom)]
-        addr_of_mut!((*cell).core).drop_in_place();
+        {
+            addr_of_mut!((*cell).core).drop_in_place();
+            addr_of_mut!((*cell).allocation).drop_in_place();
+        }
         addr_of_mut!((*cell).header).drop_in_place();
         dealloc(cell.cast(), Layout::new::<Cell<F>>());
     }

@@ -50,12 +50,9 @@ impl Shared {
         // On the set's own thread, while it runs tasks: its own queue, and no wake is needed.
         let _ = CURRENT.try_with(|current| {
             // SAFETY: the pointer is to a context that the guard below us on the stack keeps alive.
-            if let Some(cx) = unsafe { current.get().as_ref() }
-                && std::ptr::eq(Arc::as_ptr(&cx.shared), self)
-                && cx.ticking.get()
-                && let Some(task) = task.take()
-            {
-                cx.queue.borrow_mut().push_back(task);
+            let Some(cx) = (unsafe { current.get().as_ref() }) else { return };
+            if std::ptr::eq(Arc::as_ptr(&cx.shared), self) && cx.ticking.get() {
+                cx.queue.borrow_mut().extend(task.take());
             }
         });
         let Some(task) = task else { return };
@@ -101,7 +98,10 @@ struct CurrentGuard {
 
 impl CurrentGuard {
     fn new(cx: &Rc<LocalContext>) -> Self {
-        CurrentGuard { before: CURRENT.with(|current| current.replace(&raw const **cx)), cx: cx.clone() }
+        CurrentGuard {
+            before: CURRENT.with(|current| current.replace(&raw const **cx)),
+            cx: cx.clone(),
+        }
     }
 }
 
@@ -142,8 +142,8 @@ pub struct LocalSet {
 impl LocalSet {
     /// An empty set, bound to this thread.
     pub fn new() -> LocalSet {
-        let hooks =
-            context::try_current().map_or_else(|| Arc::new(Hooks::default()), |h| h.common().hooks().clone());
+        let hooks = context::try_current()
+            .map_or_else(|| Arc::new(Hooks::default()), |h| h.common().hooks().clone());
         let shared = Arc::new(Shared {
             thread: thread::current().id(),
             queue: Mutex::new(VecDeque::new()),
@@ -269,7 +269,9 @@ impl LocalContext {
         drop(ticking);
         // ordering: Acquire; pairs with `shut_down_by_panic`.
         if self.shared.panicked.load(Ordering::Acquire) {
-            panic!("a spawned task panicked and the LocalSet is configured to shutdown on unhandled panic");
+            panic!(
+                "a spawned task panicked and the LocalSet is configured to shutdown on unhandled panic"
+            );
         }
         !self.shared.queue.lock().is_empty()
     }

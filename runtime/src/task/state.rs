@@ -206,12 +206,8 @@ impl State {
             // ordering: AcqRel, even when `next == seen`: a wake that finds NOTIFIED must still publish
             // the waker's writes to the thread that polls next (F6). Acquire, to see what the last
             // transition published: the future as its last poll left it, the waker, the output.
-            match self.0.compare_exchange_weak(
-                seen.0,
-                next.0,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
+            match self.0.compare_exchange_weak(seen.0, next.0, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) => return action,
                 Err(now) => seen = Snapshot(now),
             }

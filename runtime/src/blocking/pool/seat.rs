@@ -13,8 +13,8 @@ use super::{Job, Pool, Shared};
 ///
 /// A wake costs the submitter a system call, and the job the time until the thread is back on a
 /// processor. In a sequence of short jobs, each submitted when the last one is done, one thread that
-/// stays awake for some tens of microseconds takes them at 1 us each instead of 25, with a tenth of
-/// the processor time. Only one thread of a pool spins, and none where there is one core; a model
+/// stays awake for some 25 us takes them at 1 us each instead of 25, with a tenth of the processor time
+/// (two cores with nothing else to do; on busy ones it gains nothing). Only one thread of a pool spins, and none where there is one core; a model
 /// gains nothing from it.
 const SPIN_ROUNDS: u32 = if cfg!(filch_loom) { 0 } else { 1_000 };
 

@@ -48,7 +48,7 @@ where
 #[cfg(all(test, not(filch_loom)))]
 mod tests {
     use super::*;
-    use crate::io::mock::{Mock, completions_per_budget, poll_once, run};
+    use crate::io::mock::{Mock, completions_per_budget, poll_once, poll_with, run};
     use crate::io::{AsyncReadExt, repeat, sink};
     use std::io::ErrorKind;
     use std::pin::pin;
@@ -132,6 +132,26 @@ mod tests {
         let mut reader = repeat(7).take(1 << 20);
         assert!(poll_once(pin!(copy(&mut reader, &mut Mock::new().write_stall()))).is_pending());
         assert_eq!(reader.limit(), (1 << 20) - DEFAULT_CAPACITY as u64);
+    }
+
+    #[test]
+    fn a_round_that_only_writes_spends_budget_and_one_that_only_waits_does_not() {
+        let mut reader = Mock::new().read_stall();
+        let mut buffer = CopyBuffer::new(4);
+        let mut left_after = |reader: &mut Mock, writer: &mut Mock| {
+            let _budget = filch_primitives::coop::fresh();
+            let (reader, writer) = (Pin::new(reader), Pin::new(writer));
+            assert!(poll_with(|cx| buffer.poll_copy(cx, reader, writer)).is_pending());
+            let spend = |_: &usize| poll_with(|cx| crate::io::poll_spend(cx)).is_ready();
+            (0..1_000).take_while(spend).count()
+        };
+        let budget = usize::from(filch_primitives::coop::BUDGET);
+        assert_eq!(left_after(&mut reader, &mut Mock::new()), budget);
+        let mut reader = Mock::new().data(b"ab").read_stall();
+        assert_eq!(left_after(&mut reader, &mut Mock::new().write_stall()), budget - 1);
+        let mut writer = Mock::new();
+        assert_eq!(left_after(&mut reader, &mut writer), budget - 1);
+        assert_eq!(writer.written, b"ab");
     }
 
     #[test]

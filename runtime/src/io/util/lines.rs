@@ -81,8 +81,8 @@ impl<R: AsyncBufRead> Lines<R> {
     ) -> Poll<io::Result<Option<String>>> {
         let me = self.project();
         let n = ready!(poll_read_until(me.reader, cx, b'\n', me.line, me.read))?;
-        // At the end there may still be the beginning of a line, from before an error.
-        if n == 0 && me.line.is_empty() {
+        // `n` counts what came before an error, too: half a line at the end is not lost.
+        if n == 0 {
             return Poll::Ready(Ok(None));
         }
         let mut line = std::mem::take(me.line);

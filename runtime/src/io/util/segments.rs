@@ -66,8 +66,8 @@ impl<R: AsyncBufRead> Split<R> {
     ) -> Poll<io::Result<Option<Vec<u8>>>> {
         let me = self.project();
         let n = ready!(poll_read_until(me.reader, cx, *me.delimiter, me.segment, me.read))?;
-        // At the end there may still be the beginning of a piece, from before an error.
-        if n == 0 && me.segment.is_empty() {
+        // `n` counts what came before an error, too: half a piece at the end is not lost.
+        if n == 0 {
             return Poll::Ready(Ok(None));
         }
         if me.segment.last() == Some(me.delimiter) {

@@ -86,6 +86,7 @@ pub enum Call {
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Parked {
+    /// Where to wait now.
     pub place: Place,
     /// Nobody searches any more: the worker must look at every queue once more (S5).
     pub last_searcher: bool,
@@ -111,6 +112,7 @@ pub enum Left {
 }
 
 impl Idle {
+    /// For so many workers, all running; `seats` of them may wait in the driver at once (at least one).
     pub fn new(workers: usize, seats: usize) -> Self {
         debug_assert!(workers <= MAX_WORKERS);
         Idle {
@@ -129,12 +131,8 @@ impl Idle {
             let (next, action) = step(seen);
             // ordering: AcqRel. Who leaves a place sees what the caller did before it called (S3, S6).
             // The order against the queues is the fences' business, not this exchange's.
-            match self.word.compare_exchange_weak(
-                seen.0,
-                next,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
+            match self.word.compare_exchange_weak(seen.0, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) => return action,
                 Err(now) => seen = Snapshot(now),
             }

@@ -306,10 +306,10 @@ fn attend_driver(cx: &WorkerContext) {
 #[cold]
 fn look_around(cx: &WorkerContext, core: &Core) {
     let room = LOCAL_CAPACITY.saturating_sub(core.queue.len()).min(INJECTOR_BATCH);
-    if room > 0
-        && let Some(task) = take_injected(cx, core, room)
-    {
-        core.queue.push(task);
+    if room > 0 {
+        if let Some(task) = take_injected(cx, core, room) {
+            core.queue.push(task);
+        }
     }
     let driver = &cx.shared.driver;
     if !driver.is_attended() && driver.has_sources() {
@@ -390,12 +390,14 @@ fn steal_slot(cx: &WorkerContext, core: &Core, start: usize) -> Option<Runnable>
         if before.0.is_null() {
             continue;
         }
-        if (0..SLOT_WATCH).all(|_| {
+        let stays = (0..SLOT_WATCH).all(|_| {
             spin_hint();
             mark() == before
-        }) && let Some(task) = victim.lifo.take()
-        {
-            return Some(task);
+        });
+        if stays {
+            if let Some(task) = victim.lifo.take() {
+                return Some(task);
+            }
         }
     }
     None

@@ -1,0 +1,211 @@
+//! mpsc, steps CH1 to CH9 of docs/sync.md. A block has two slots here: every model crosses blocks.
+//!
+//! Messages are loom's `Arc`s where they may be lost: one that is, or is dropped twice, fails the model.
+#![cfg(filch_loom)]
+
+mod sync_support;
+
+use filch_primitives::cell::UnsafeCell;
+use filch_primitives::{Arc, thread};
+use filch_sync::mpsc::{self, error::TryRecvError};
+use sync_support::{block_on, model, poll_once};
+
+/// CH1 to CH5, CH7: two senders, their messages, and the end.
+#[test]
+fn two_senders_race_recv() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let other_tx = tx.clone();
+        let a = thread::spawn(move || tx.send(Arc::new(1)).unwrap());
+        let b = thread::spawn(move || other_tx.send(Arc::new(2)).unwrap());
+        let mut sum = 0;
+        while let Some(n) = block_on(rx.recv()) {
+            sum += *n;
+        }
+        assert_eq!(sum, 3);
+        a.join().unwrap();
+        b.join().unwrap();
+    });
+}
+
+/// CH3, CH6: five messages go through three blocks, of which some are recycled.
+#[test]
+fn blocks_are_installed_and_recycled_while_both_sides_run() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let sender = thread::spawn(move || (0..5).for_each(|n| tx.send(n).unwrap()));
+        for n in 0..5 {
+            assert_eq!(block_on(rx.recv()), Some(n));
+        }
+        assert_eq!(block_on(rx.recv()), None);
+        sender.join().unwrap();
+    });
+}
+
+/// CH3: senders that claimed in one block while the other installs the next.
+#[test]
+fn two_senders_cross_a_block() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        tx.send(0).unwrap();
+        let other_tx = tx.clone();
+        let other = thread::spawn(move || {
+            other_tx.send(1).unwrap();
+            other_tx.send(2).unwrap();
+        });
+        tx.send(10).unwrap();
+        tx.send(20).unwrap();
+        drop(tx);
+        other.join().unwrap();
+        let got: Vec<i32> = std::iter::from_fn(|| rx.try_recv().ok()).collect();
+        assert_eq!(got.len(), 5);
+        let of = |tens: bool| got[1..].iter().filter(move |&&n| (n >= 10) == tens).copied();
+        assert!(of(false).eq([1, 2]) && of(true).eq([10, 20]));
+        assert_eq!(rx.try_recv(), Err(TryRecvError::Disconnected));
+    });
+}
+
+/// `try_recv` finds what was sent before, also behind a claim that is not filled yet.
+#[test]
+fn try_recv_waits_for_an_earlier_claim() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let other_tx = tx.clone();
+        let other = thread::spawn(move || other_tx.send(1).unwrap());
+        tx.send(2).unwrap();
+        let first = rx.try_recv().unwrap();
+        assert!(first == 2 || rx.try_recv() == Ok(2));
+        other.join().unwrap();
+    });
+}
+
+/// Close of the unbounded channel: accepted messages arrive, refused ones come back.
+#[test]
+fn close_races_send() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let sender = thread::spawn(move || {
+            usize::from(tx.send(Arc::new(1)).is_ok()) + usize::from(tx.send(Arc::new(2)).is_ok())
+        });
+        rx.close();
+        let mut received = 0;
+        while block_on(rx.recv()).is_some() {
+            received += 1;
+        }
+        assert_eq!(sender.join().unwrap(), received);
+    });
+}
+
+/// The receiver goes while a message comes: it is dropped once, by whoever is left.
+#[test]
+fn drop_of_the_receiver_races_send() {
+    model(|| {
+        let (tx, rx) = mpsc::unbounded_channel();
+        let sender = thread::spawn(move || {
+            drop(tx.send(Arc::new(1)));
+            drop(tx.send(Arc::new(2)));
+        });
+        drop(rx);
+        sender.join().unwrap();
+    });
+}
+
+/// Room for one: the sender waits for the receiver, the receiver for the sender.
+#[test]
+fn bounded_one_passes_messages_on() {
+    model(|| {
+        let (tx, mut rx) = mpsc::channel(1);
+        let sender = thread::spawn(move || {
+            for n in 0..3 {
+                block_on(tx.send(n)).unwrap();
+            }
+        });
+        for n in 0..3 {
+            assert_eq!(block_on(rx.recv()), Some(n));
+        }
+        assert_eq!(block_on(rx.recv()), None);
+        sender.join().unwrap();
+    });
+}
+
+/// CH9: the receiver has closed and waits for the last permit, which is dropped unused.
+#[test]
+fn drop_of_the_last_permit_races_recv_after_close() {
+    model(|| {
+        let (tx, mut rx) = mpsc::channel::<u8>(1);
+        let permit = tx.clone().try_reserve_owned().unwrap();
+        rx.close();
+        let sender = thread::spawn(move || drop(permit));
+        assert_eq!(block_on(rx.recv()), None);
+        sender.join().unwrap();
+        drop(tx);
+    });
+}
+
+/// CH9 with a reservation that is cancelled while it is granted.
+#[test]
+fn cancelled_reserve_races_close() {
+    model(|| {
+        let (tx, mut rx) = mpsc::channel(1);
+        tx.try_send(1).unwrap();
+        let theirs = tx.clone();
+        let sender = thread::spawn(move || drop(poll_once(theirs.reserve())));
+        assert_eq!(block_on(rx.recv()), Some(1));
+        rx.close();
+        assert_eq!(block_on(rx.recv()), None);
+        sender.join().unwrap();
+        drop(tx);
+    });
+}
+
+/// CH8: a weak sender is upgraded while the last strong one goes.
+#[test]
+fn upgrade_races_drop_of_the_last_sender() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let weak = tx.downgrade();
+        let strong = thread::spawn(move || drop(tx));
+        let weak = thread::spawn(move || weak.upgrade().map(|tx| tx.send(1).unwrap()).is_some());
+        let received = block_on(rx.recv()).is_some();
+        assert_eq!(block_on(rx.recv()), None);
+        strong.join().unwrap();
+        assert_eq!(weak.join().unwrap(), received);
+    });
+}
+
+/// The sender's `closed` against the receiver's drop.
+#[test]
+fn closed_races_drop_of_the_receiver() {
+    model(|| {
+        let (tx, rx) = mpsc::channel::<u8>(1);
+        let receiver = thread::spawn(move || drop(rx));
+        block_on(tx.closed());
+        assert!(tx.is_closed());
+        receiver.join().unwrap();
+    });
+}
+
+/// The models can fail: what the sender writes after sending is not ordered before the receiver.
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn write_after_send_is_a_race() {
+    struct Shared(UnsafeCell<u8>);
+    // SAFETY: it is not: the model is here to say so.
+    unsafe impl Sync for Shared {}
+    // SAFETY: a byte.
+    unsafe impl Send for Shared {}
+    model(|| {
+        let shared = Arc::new(Shared(UnsafeCell::new(0)));
+        let theirs = shared.clone();
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let sender = thread::spawn(move || {
+            tx.send(()).unwrap();
+            // SAFETY: none, see above.
+            theirs.0.with_mut(|value| unsafe { *value = 1 });
+        });
+        block_on(rx.recv()).unwrap();
+        // SAFETY: none, see above.
+        shared.0.with(|value| unsafe { *value });
+        sender.join().unwrap();
+    });
+}

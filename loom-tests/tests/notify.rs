@@ -1,0 +1,185 @@
+//! Notify, steps NTF1 to NTF7 of docs/sync.md.
+#![cfg(filch_loom)]
+
+mod sync_support;
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use filch_primitives::atomic::{AtomicUsize, Ordering};
+use filch_primitives::cell::UnsafeCell;
+use filch_primitives::thread;
+use filch_sync::Notify;
+use sync_support::{block_on, model, poll_once};
+
+/// A Notify, and a cell that is written before the notification and read after.
+struct Published {
+    notify: Notify,
+    cell: UnsafeCell<usize>,
+}
+
+// SAFETY: the notification orders the write before the read; loom checks whether it does.
+unsafe impl Sync for Published {}
+// SAFETY: as above.
+unsafe impl Send for Published {}
+
+impl Published {
+    fn new() -> Arc<Self> {
+        Arc::new(Published { notify: Notify::new(), cell: UnsafeCell::new(0) })
+    }
+
+    fn write(&self) {
+        // SAFETY: before the notification.
+        self.cell.with_mut(|value| unsafe { *value = 1 });
+    }
+
+    fn read(&self) -> usize {
+        // SAFETY: after the notification.
+        self.cell.with(|value| unsafe { *value })
+    }
+}
+
+/// NTF1 to NTF4, NTF6: what was done before `notify_one` is seen after `notified`.
+#[test]
+fn notify_one_publishes() {
+    model(|| {
+        let shared = Published::new();
+        let theirs = shared.clone();
+        let other = thread::spawn(move || {
+            theirs.write();
+            theirs.notify.notify_one();
+        });
+        block_on(shared.notify.notified());
+        assert_eq!(shared.read(), 1);
+        other.join().unwrap();
+    });
+}
+
+/// NTF1: two notifications that fall together: the one who comes sees what both did.
+#[test]
+fn coalesced_permits_publish_both() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let flags = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+        let threads: Vec<_> = (0..2)
+            .map(|i| {
+                let (notify, flags) = (notify.clone(), flags.clone());
+                thread::spawn(move || {
+                    flags[i].store(1, Ordering::Relaxed);
+                    notify.notify_one();
+                })
+            })
+            .collect();
+        // Waits until both flags are there: by one notification or by two.
+        while flags.iter().any(|flag| flag.load(Ordering::Relaxed) == 0) {
+            block_on(notify.notified());
+        }
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// NTF5 against NTF3: a future made before the call is completed by it.
+#[test]
+fn notify_waiters_publishes_to_those_who_looked_before() {
+    model(|| {
+        let shared = Arc::new((Notify::new(), AtomicUsize::new(0)));
+        let theirs = shared.clone();
+        let other = thread::spawn(move || {
+            theirs.1.store(1, Ordering::Relaxed);
+            theirs.0.notify_waiters();
+        });
+        loop {
+            let notified = shared.0.notified();
+            if shared.1.load(Ordering::Relaxed) == 1 {
+                break;
+            }
+            block_on(notified);
+        }
+        other.join().unwrap();
+    });
+}
+
+/// NTF7 against NTF4: a waiter that is dropped while it is notified hands the notification on.
+#[test]
+fn cancel_races_notify_one() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let theirs = notify.clone();
+        let taken = thread::spawn(move || poll_once(theirs.notified()).is_some());
+        notify.notify_one();
+        if !taken.join().unwrap() {
+            block_on(notify.notified());
+        }
+    });
+}
+
+/// NTF4, NTF7 with two waiters: one notification lets one through, also where the other gives up.
+#[test]
+fn notification_reaches_one_of_two() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let mut first = Box::pin(notify.notified());
+        assert!(!first.as_mut().enable());
+        let theirs = notify.clone();
+        let second = thread::spawn(move || block_on(theirs.notified()));
+        let theirs = notify.clone();
+        let notifier = thread::spawn(move || theirs.notify_one());
+        drop(first);
+        second.join().unwrap();
+        notifier.join().unwrap();
+    });
+}
+
+/// NTF5 in two batches (a batch is two wakers here) against NTF7 and NTF4.
+#[test]
+fn notify_waiters_in_batches_races_cancel() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let mut waiters: Vec<_> = (0..3).map(|_| Box::pin(notify.notified())).collect();
+        for waiter in &mut waiters {
+            assert!(poll_once(waiter.as_mut()).is_none());
+        }
+        let theirs = notify.clone();
+        let notifier = thread::spawn(move || theirs.notify_waiters());
+        drop(waiters.pop());
+        for waiter in waiters {
+            block_on(waiter);
+        }
+        notifier.join().unwrap();
+        assert!(poll_once(notify.notified()).is_none(), "it left a permit");
+    });
+}
+
+/// NTF5 against NTF1: the two kinds at once; the permit or the waiter's notification is there for one more.
+#[test]
+fn notify_waiters_races_notify_one() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let mut waiter = pin!(notify.notified());
+        assert!(!waiter.as_mut().enable());
+        let theirs = notify.clone();
+        let all = thread::spawn(move || theirs.notify_waiters());
+        let theirs = notify.clone();
+        let one = thread::spawn(move || theirs.notify_one());
+        block_on(waiter);
+        all.join().unwrap();
+        one.join().unwrap();
+    });
+}
+
+/// The models can fail: what is written after the notification is not ordered before the waiter.
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn write_after_notify_is_a_race() {
+    model(|| {
+        let shared = Published::new();
+        let theirs = shared.clone();
+        let other = thread::spawn(move || {
+            theirs.notify.notify_one();
+            theirs.write();
+        });
+        block_on(shared.notify.notified());
+        shared.read();
+        other.join().unwrap();
+    });
+}

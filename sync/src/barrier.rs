@@ -1,0 +1,101 @@
+//! A barrier: tasks wait until so many of them are there.
+//!
+//! Invariants
+//! A1  `arrived` and `generation` change together under the lock; a generation ends when `arrived` reaches `n`.
+//! A2  A task that waits has made its `notified` future before it saw its generation unfinished: the one who
+//!     ends it notifies after that, and completes it.
+
+use std::fmt;
+
+use filch_primitives::lock::Mutex;
+
+use crate::{Notify, budget};
+
+#[derive(Debug)]
+struct State {
+    arrived: usize,
+    generation: u64,
+}
+
+/// Lets a number of tasks wait for one another, again and again.
+///
+/// # Examples
+/// Each of two tasks sees what the other did before the barrier.
+/// ```
+/// use filch_sync::Barrier;
+///
+/// let barrier = Barrier::new(2);
+/// let two = async {
+///     // With a real executor these are two tasks.
+///     let mut first = std::pin::pin!(barrier.wait());
+///     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+///     assert!(first.as_mut().poll(&mut cx).is_pending());
+///     assert!(barrier.wait().await.is_leader());
+///     assert!(!first.await.is_leader());
+/// };
+/// # let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// # assert!(std::pin::pin!(two).poll(&mut cx).is_ready());
+/// ```
+pub struct Barrier {
+    state: Mutex<State>,
+    ended: Notify,
+    n: usize,
+}
+
+/// What [`Barrier::wait`] returns.
+#[derive(Debug, Clone)]
+pub struct BarrierWaitResult(bool);
+
+impl BarrierWaitResult {
+    /// Whether this task is the one that came last: exactly one of each round is.
+    pub fn is_leader(&self) -> bool {
+        self.0
+    }
+}
+
+impl Barrier {
+    /// A barrier for `n` tasks. Zero is taken as one: nobody waits.
+    pub fn new(n: usize) -> Barrier {
+        Barrier {
+            state: Mutex::new(State { arrived: 0, generation: 0 }),
+            ended: Notify::new(),
+            n: n.max(1),
+        }
+    }
+
+    /// Waits until `n` tasks are here.
+    ///
+    /// # Cancel safety
+    /// It is not: a task that stops waiting stays counted, and the round ends with one task less.
+    pub async fn wait(&self) -> BarrierWaitResult {
+        budget::counted(async {
+            let generation = {
+                let mut state = self.state.lock();
+                state.arrived += 1;
+                if state.arrived == self.n {
+                    state.arrived = 0;
+                    state.generation += 1;
+                    drop(state);
+                    self.ended.notify_waiters();
+                    return BarrierWaitResult(true);
+                }
+                state.generation
+            };
+            loop {
+                // Made before the look: A2. The notification of an earlier round may complete it: so it loops.
+                let notified = self.ended.notified();
+                if self.state.lock().generation != generation {
+                    return BarrierWaitResult(false);
+                }
+                notified.await;
+            }
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier").field("n", &self.n).field("state", &*self.state.lock()).finish()
+    }
+}
