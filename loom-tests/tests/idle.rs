@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use filch::internals::idle::{Call, Idle, Left, Place};
-use filch_loom_tests::{Count, model};
+use filch_loom_tests::{Count, model, model_bounded};
 use filch_primitives::atomic::{AtomicBool, Ordering, fence};
 use filch_primitives::deque::{Injector, Steal, Stealer, Worker};
 use filch_primitives::lock::{Condvar, Mutex};
@@ -208,9 +208,8 @@ impl Machine {
 
     /// S7.
     fn attend_driver(&self) {
-        if self.left_out != LeftOut::S7
-            && let Some(index) = self.idle.call_to_driver()
-        {
+        let called = if self.left_out == LeftOut::S7 { None } else { self.idle.call_to_driver() };
+        if let Some(index) = called {
             self.unparkers[index].unpark();
         }
     }
@@ -226,9 +225,10 @@ impl Machine {
             core.searching = true;
         }
         for (index, stealer) in self.stealers.iter().enumerate() {
-            if index != core.index
-                && let Steal::Success(item) = stealer.steal_batch_with_limit_and_pop(&core.queue, 2)
-            {
+            if index == core.index {
+                continue;
+            }
+            if let Steal::Success(item) = stealer.steal_batch_with_limit_and_pop(&core.queue, 2) {
                 return Some(item);
             }
         }
@@ -318,8 +318,20 @@ fn second_submit_relies_on_the_searcher() {
 /// S6: an event lets a worker out of the driver at the moment at which it is called: it answers the call.
 #[test]
 fn event_races_call() {
+    model(|| {
+        run(1, 1, 2, LeftOut::Nothing, |machine| {
+            machine.driver.event(Item::Plain);
+            machine.submit(Item::Plain);
+        });
+    });
+}
+
+/// As above, where another worker sleeps or waits beside it: the event may let out either of them, and
+/// each leaves the books right. One preemption: with two it takes a minute.
+#[test]
+fn event_races_call_of_two_workers() {
     for seats in [1, 2] {
-        model(move || {
+        model_bounded(1, move || {
             run(2, seats, 2, LeftOut::Nothing, |machine| {
                 machine.driver.event(Item::Plain);
                 machine.submit(Item::Plain);

@@ -153,8 +153,9 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
 
-    fn nodes(n: usize) -> Vec<Box<Node<usize>>> {
-        (0..n).map(|i| Box::new(Node::new(i))).collect()
+    /// They stay where they are: a boxed slice does not move its elements.
+    fn nodes(n: usize) -> Box<[Node<usize>]> {
+        (0..n).map(Node::new).collect()
     }
 
     fn ptr(node: &Node<usize>) -> NonNull<Node<usize>> {
@@ -170,7 +171,7 @@ mod tests {
     fn first_in_first_out_and_last() {
         let nodes = nodes(4);
         let mut list = WaitList::new();
-        for node in &nodes {
+        for node in &nodes[..] {
             // SAFETY: boxed, alive until the end, in no list.
             unsafe { list.push_back(ptr(node)) };
         }

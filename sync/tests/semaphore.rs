@@ -195,7 +195,9 @@ fn forget_permits_takes_no_more_than_there_are() {
 
 #[test]
 fn too_many_permits_panic_at_the_callers_line() {
-    assert_panics_in(file!(), || drop(Semaphore::new(Semaphore::MAX_PERMITS + 1)));
+    assert_panics_in(file!(), || {
+        Semaphore::new(Semaphore::MAX_PERMITS + 1);
+    });
     let semaphore = Semaphore::new(Semaphore::MAX_PERMITS);
     assert_panics_in(file!(), || semaphore.add_permits(1));
     assert_panics_in(file!(), || semaphore.add_permits(usize::MAX));

@@ -1,1 +1,18 @@
 //! Helpers of the integration tests.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`count`] | futures and guards that count polls and drops |
+//! | [`panics`] | what a function's panic says, and where it happened |
+//! | [`process`] | a test in a process of its own; threads, descriptors and memory of this one |
+//! | [`runtimes`] | runtimes of every kind, and checks that one still works |
+
+pub mod count;
+pub mod panics;
+pub mod process;
+pub mod runtimes;
+
+use std::time::Duration;
+
+/// How long a test waits for what must happen, before it fails instead of hanging.
+pub const PATIENCE: Duration = Duration::from_secs(60);

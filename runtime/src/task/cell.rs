@@ -39,22 +39,11 @@ struct Cell<F: Future> {
     allocation: filch_primitives::loom::alloc::Track<()>,
 }
 
+/// The future until COMPLETE, then the output until the join handle takes it or, if there is none, the
+/// completing thread drops it. Which of them is alive needs no mark of its own: the state word and the
+/// join handle know.
 #[repr(C)]
-struct Core<F: Future> {
-    stage: Stage,
-    data: Data<F>,
-}
-
-/// Which of [`Data`]'s fields is alive.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
-    Future,
-    Output,
-    Empty,
-}
-
-/// The future while the task lives, then its output.
-union Data<F: Future> {
+union Core<F: Future> {
     future: ManuallyDrop<F>,
     output: ManuallyDrop<Output<F>>,
 }
@@ -131,8 +120,7 @@ unsafe fn write_core<F: Future>(core: *mut UnsafeCell<Core<F>>, make: impl FnOnc
     // SAFETY: `UnsafeCell` is `repr(transparent)`, so that its pointer is the core's; the rest is the
     // caller's promise.
     unsafe {
-        addr_of_mut!((*core).data.future).cast::<F>().write(make());
-        addr_of_mut!((*core).stage).write(Stage::Future);
+        addr_of_mut!((*core).future).cast::<F>().write(make());
     }
 }
 
@@ -142,9 +130,9 @@ unsafe fn write_core<F: Future>(core: *mut UnsafeCell<Core<F>>, make: impl FnOnc
 /// - `core` is valid for writes.
 #[cfg(filch_loom)]
 unsafe fn write_core<F: Future>(core: *mut UnsafeCell<Core<F>>, make: impl FnOnce() -> F) {
-    let data = Data { future: ManuallyDrop::new(make()) };
+    let future = ManuallyDrop::new(make());
     // SAFETY: the caller's promise.
-    unsafe { core.write(UnsafeCell::new(Core { stage: Stage::Future, data })) }
+    unsafe { core.write(UnsafeCell::new(Core { future })) }
 }
 
 /// The cell that a head belongs to.
@@ -188,10 +176,10 @@ unsafe fn poll<F: Future>(task: NonNull<Header>) {
         // A panic of user code ends here and becomes the output.
         catch_unwind(AssertUnwindSafe(|| {
             this.core.with_mut(|core| {
-                // SAFETY: exclusive access (F1): we hold RUNNING. The stage is Future, since the task is
+                // SAFETY: exclusive access (F1): we hold RUNNING. The future is alive, since the task is
                 // not COMPLETE. Pinning: the allocation never moves, the future is dropped in place.
                 unsafe {
-                    let future = addr_of_mut!((*core).data.future).cast::<F>();
+                    let future = addr_of_mut!((*core).future).cast::<F>();
                     Pin::new_unchecked(&mut *future).poll(&mut cx)
                 }
             })
@@ -238,12 +226,9 @@ unsafe fn complete<F: Future>(task: NonNull<Header>, output: Output<F>, owes_req
 
     let dropped = catch_unwind(AssertUnwindSafe(|| {
         this.core.with_mut(|core| {
-            // SAFETY: exclusive access (F1). The future is alive, and dropped in place, once: the stage
-            // leaves Future here, even if the destructor panics.
-            unsafe {
-                (*core).stage = Stage::Empty;
-                addr_of_mut!((*core).data.future).cast::<F>().drop_in_place();
-            }
+            // SAFETY: exclusive access (F1). The future is alive, and dropped in place, once: even if the
+            // destructor panics, this function goes on to COMPLETE, after which nobody drops it.
+            unsafe { addr_of_mut!((*core).future).cast::<F>().drop_in_place() };
         });
     }));
     let output = match dropped {
@@ -257,10 +242,7 @@ unsafe fn complete<F: Future>(task: NonNull<Header>, output: Output<F>, owes_req
     let panicked = matches!(&output, Err(error) if error.is_panic());
     this.core.with_mut(|core| {
         // SAFETY: exclusive access (F1), and the place is empty.
-        unsafe {
-            addr_of_mut!((*core).data.output).cast::<Output<F>>().write(output);
-            (*core).stage = Stage::Output;
-        }
+        unsafe { addr_of_mut!((*core).output).cast::<Output<F>>().write(output) };
     });
 
     let done = this.header.state.complete(owes_requeue);
@@ -301,40 +283,32 @@ fn report_nested(header: &Header, result: Result<(), Box<dyn Any + Send>>) {
 }
 
 /// # Safety
-/// - `task` was made by `allocate::<F>` and is COMPLETE; the caller is its join handle.
+/// - `task` was made by `allocate::<F>` and is COMPLETE; the caller is its join handle, and takes the
+///   output for the first time.
 /// - `place` points to a `Poll<Output<F>>`.
 unsafe fn take_output<F: Future>(task: NonNull<Header>, place: *mut ()) {
     // SAFETY: JOIN keeps the task alive.
     let this = unsafe { cell::<F>(task) };
     let output = this.core.with_mut(|core| {
-        // SAFETY: COMPLETE with JOIN: the output is the join handle's alone (F1).
-        unsafe {
-            assert!((*core).stage == Stage::Output, "JoinHandle polled after completion");
-            (*core).stage = Stage::Empty;
-            addr_of_mut!((*core).data.output).cast::<Output<F>>().read()
-        }
+        // SAFETY: COMPLETE with JOIN: the output is the join handle's alone (F1), and still there.
+        unsafe { addr_of_mut!((*core).output).cast::<Output<F>>().read() }
     });
     // SAFETY: the caller's promise about the place.
     unsafe { *place.cast::<Poll<Output<F>>>() = Poll::Ready(output) };
 }
 
 /// # Safety
-/// - `task` was made by `allocate::<F>` and is COMPLETE; the caller alone may take its output.
+/// - `task` was made by `allocate::<F>` and is COMPLETE; the caller alone may take its output, which
+///   nobody took before.
 unsafe fn drop_output<F: Future>(task: NonNull<Header>) {
     // SAFETY: RUNNING or JOIN, whichever the caller has, keeps the task alive.
     let this = unsafe { cell::<F>(task) };
     let output = this.core.with_mut(|core| {
-        // SAFETY: exclusive access: the caller's promise.
-        unsafe {
-            if (*core).stage != Stage::Output {
-                return None;
-            }
-            (*core).stage = Stage::Empty;
-            Some(addr_of_mut!((*core).data.output).cast::<Output<F>>().read())
-        }
+        // SAFETY: exclusive access, and the output is there: the caller's promise.
+        unsafe { addr_of_mut!((*core).output).cast::<Output<F>>().read() }
     });
     let _task = context::enter_task(this.header.id);
-    if let Some(Err(error)) = &output {
+    if let Err(error) = &output {
         if let Some(message) = error.message() {
             this.header.owner.report_panic(&this.header, &message);
         }
@@ -384,7 +358,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_is_80_bytes_more_than_its_future() {
+    fn a_task_is_72_bytes_more_than_its_future() {
         struct Of<const N: usize>([u64; N]);
         impl<const N: usize> Future for Of<N> {
             type Output = ();
@@ -392,7 +366,7 @@ mod tests {
                 Poll::Ready(())
             }
         }
-        assert_eq!(size_of::<Cell<Of<8>>>(), size_of::<Of<8>>() + 80);
-        assert_eq!(size_of::<Cell<Of<100>>>(), size_of::<Of<100>>() + 80);
+        assert_eq!(size_of::<Cell<Of<8>>>(), size_of::<Of<8>>() + 72);
+        assert_eq!(size_of::<Cell<Of<100>>>(), size_of::<Of<100>>() + 72);
     }
 }

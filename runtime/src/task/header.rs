@@ -13,8 +13,8 @@ use super::state::State;
 
 /// The head of every task's allocation.
 ///
-/// 56 bytes. With the stage byte (8) and the join waker (16) a task is 80 bytes more than its future,
-/// which leaves the allocator's own word and rounding under the budget of 96.
+/// 56 bytes. With the join waker (16) a task is 72 bytes more than its future, which leaves the
+/// allocator's own word and rounding under the budget of 96.
 #[repr(C)]
 pub(crate) struct Header {
     /// The state word: see its table.

@@ -19,7 +19,7 @@ use super::{Runnable, owner::Owner};
 
 /// Waits for a task's output.
 ///
-/// One pointer. Dropping it detaches the task, which goes on; a panic of a detached task is reported.
+/// A pointer and a mark. Dropping it detaches the task, which goes on; a panic of a detached task is reported.
 /// To cancel instead use [`abort`](Self::abort) or [`abort_on_drop`](Self::abort_on_drop).
 ///
 /// # Errors
@@ -38,6 +38,8 @@ use super::{Runnable, owner::Owner};
 /// ```
 pub struct JoinHandle<T> {
     task: NonNull<Header>,
+    /// The output was given out.
+    taken: bool,
     _output: PhantomData<T>,
 }
 
@@ -54,7 +56,7 @@ impl<T> JoinHandle<T> {
     /// # Safety
     /// - The caller owns the join handle's right (JOIN) of this live task, whose output is `T`.
     pub(super) unsafe fn from_raw(task: NonNull<Header>) -> Self {
-        JoinHandle { task, _output: PhantomData }
+        JoinHandle { task, taken: false, _output: PhantomData }
     }
 
     fn header(&self) -> &Header {
@@ -131,14 +133,16 @@ pub(super) fn abort(task: NonNull<Header>) {
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        assert!(!self.taken, "JoinHandle polled after completion");
         let coop = std::task::ready!(coop::poll_proceed(cx));
         if !self.register(cx.waker()) {
             return Poll::Pending;
         }
         coop.made_progress();
+        self.taken = true;
         let mut output = Poll::Pending;
-        // SAFETY: COMPLETE was seen, JOIN is ours; the place has the type that `take_output` writes.
+        // SAFETY: COMPLETE was seen, JOIN is ours, nothing was taken before; the place has the type that `take_output` writes.
         unsafe { (self.header().vtable.take_output)(self.task, (&raw mut output).cast()) };
         output
     }
@@ -158,7 +162,9 @@ impl<T> Drop for JoinHandle<T> {
                 DropJoin::DropOutput => {
                     // SAFETY: COMPLETE, and JOIN, which is ours, keeps the task alive until released.
                     unsafe {
-                        (self.header().vtable.drop_output)(self.task);
+                        if !self.taken {
+                            (self.header().vtable.drop_output)(self.task);
+                        }
                         if self.header().state.release_join() == Release::Free {
                             (self.header().vtable.dealloc)(self.task);
                         }

@@ -8,7 +8,7 @@ use crate::context;
 /// Spawns a task on the current runtime.
 ///
 /// It starts at once, whether or not the handle is awaited; dropping the handle detaches it. One
-/// allocation holds the task: its future and 80 bytes. A future of many kilobytes is moved into place;
+/// allocation holds the task: its future and 72 bytes. A future of many kilobytes is moved into place;
 /// use [`Builder::spawn_in_place`](super::Builder::spawn_in_place) to make it there.
 ///
 /// # Panics

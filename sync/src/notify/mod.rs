@@ -29,6 +29,7 @@ use std::sync::Arc;
 use filch_primitives::atomic::{AtomicUsize, Ordering};
 use filch_primitives::lock::{Mutex, MutexGuard};
 
+pub(crate) use notified::Wait;
 pub use notified::{Notified, OwnedNotified};
 
 use crate::wait_list::WaitList;

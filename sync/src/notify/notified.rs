@@ -59,8 +59,8 @@ enum Phase {
     Done,
 }
 
-/// What both futures are made of, apart from how they hold the `Notify`.
-struct Wait {
+/// What the futures are made of, apart from how they hold the `Notify`.
+pub(crate) struct Wait {
     phase: Cell<Phase>,
     /// The generation when the future was made.
     generation: usize,
@@ -68,7 +68,7 @@ struct Wait {
 }
 
 impl Wait {
-    fn new(notify: &Notify) -> Self {
+    pub(crate) fn new(notify: &Notify) -> Self {
         // ordering: NTF2. Acquire, pairs with the Release of `notify_waiters` (NTF5): whoever makes a future
         // of the new generation, and then looks at what the notifying task wrote, must find it written.
         let state = notify.state.load(Ordering::Acquire);
@@ -105,9 +105,15 @@ impl Wait {
     }
 
     /// Polls, with the waker of the polling task, or without one for `enable`.
-    fn poll(&self, notify: &Notify, waker: Option<&Waker>) -> Poll<()> {
+    ///
+    /// # Safety
+    /// - It is pinned, and borrowed exclusively by the caller.
+    /// - `notify` is the one that it was made with, in this and every other call.
+    /// - `leave` is called before it is freed.
+    pub(crate) unsafe fn poll(&self, notify: &Notify, waker: Option<&Waker>) -> Poll<()> {
         let done = match self.phase.get() {
-            Phase::Start => self.try_take(notify) || self.queue(notify, waker.cloned()),
+            // SAFETY: the caller's promise is the same.
+            Phase::Start => self.try_take(notify) || unsafe { self.queue(notify, waker.cloned()) },
             Phase::Waiting => self.check(notify, waker),
             Phase::Done => true,
         };
@@ -119,7 +125,10 @@ impl Wait {
     }
 
     /// NTF3: queues, unless a notification came first: then true.
-    fn queue(&self, notify: &Notify, waker: Option<Waker>) -> bool {
+    ///
+    /// # Safety
+    /// As for `poll`.
+    unsafe fn queue(&self, notify: &Notify, waker: Option<Waker>) -> bool {
         if let Some(waker) = waker {
             // SAFETY: the node is not linked (Start): the cell is ours.
             unsafe { self.node.value.waker.replace(waker) };
@@ -144,8 +153,8 @@ impl Wait {
                 Err(now) => seen = now,
             }
         }
-        // SAFETY: pinned with the future, in no list (Start), and `leave` unlinks it before it is freed; we
-        // have the lock.
+        // SAFETY: pinned and unlinked by `leave` before it is freed, by the caller's promise; in no list
+        // (Start); we have the lock.
         unsafe { lock.waiting.push_back(NonNull::from(&self.node)) };
         self.phase.set(Phase::Waiting);
         false
@@ -194,8 +203,8 @@ impl Wait {
         }
     }
 
-    /// NTF7: the future is dropped.
-    fn leave(&self, notify: &Notify) {
+    /// NTF7: the future is dropped. With the `Notify` that it was made with.
+    pub(crate) fn leave(&self, notify: &Notify) {
         if self.phase.get() != Phase::Waiting || self.notification() == ALL {
             return;
         }
@@ -252,8 +261,8 @@ pub struct OwnedNotified {
 // SAFETY: the node's cells are touched under the lock, or by the one who polls or drops the future while
 // the node is in no list; the waker is Send.
 unsafe impl Send for Wait {}
-// SAFETY: there is no method on `&Wait` outside of this file, and here each is called with the future
-// pinned exclusively.
+// SAFETY: what changes through `&Wait` is `poll`, whose caller has it exclusively, and `leave`, called in
+// `drop`. Debug reads what only those two change.
 unsafe impl Sync for Wait {}
 impl UnwindSafe for Wait {}
 impl RefUnwindSafe for Wait {}
@@ -281,7 +290,8 @@ impl<'a> Notified<'a> {
     /// ```
     pub fn enable(self: Pin<&mut Self>) -> bool {
         let this = self.as_ref().get_ref();
-        this.wait.poll(this.notify, None).is_ready()
+        // SAFETY: pinned with the future, whose `notify` does not change, and whose `drop` calls `leave`.
+        unsafe { this.wait.poll(this.notify, None) }.is_ready()
     }
 }
 
@@ -293,7 +303,8 @@ impl OwnedNotified {
     /// As [`Notified::enable`].
     pub fn enable(self: Pin<&mut Self>) -> bool {
         let this = self.as_ref().get_ref();
-        this.wait.poll(&this.notify, None).is_ready()
+        // SAFETY: pinned with the future, whose `notify` does not change, and whose `drop` calls `leave`.
+        unsafe { this.wait.poll(&this.notify, None) }.is_ready()
     }
 }
 
@@ -302,7 +313,8 @@ impl Future for Notified<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.as_ref().get_ref();
-        this.wait.poll(this.notify, Some(cx.waker()))
+        // SAFETY: pinned with the future, whose `notify` does not change, and whose `drop` calls `leave`.
+        unsafe { this.wait.poll(this.notify, Some(cx.waker())) }
     }
 }
 
@@ -311,7 +323,8 @@ impl Future for OwnedNotified {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.as_ref().get_ref();
-        this.wait.poll(&this.notify, Some(cx.waker()))
+        // SAFETY: pinned with the future, whose `notify` does not change, and whose `drop` calls `leave`.
+        unsafe { this.wait.poll(&this.notify, Some(cx.waker())) }
     }
 }
 

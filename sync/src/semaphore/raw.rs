@@ -75,6 +75,12 @@ impl RawSemaphore {
         }
     }
 
+    /// A closed semaphore without permits, for a `static`.
+    #[cfg(not(filch_loom))]
+    pub(crate) const fn const_closed() -> Self {
+        RawSemaphore { state: AtomicUsize::new(CLOSED), waiters: Mutex::new(WaitList::new()) }
+    }
+
     /// How many permits are free.
     pub(crate) fn available(&self) -> usize {
         // ordering: Acquire. Who sees the permits of a release (SEM3) may go on to look at what that

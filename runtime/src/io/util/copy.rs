@@ -142,7 +142,7 @@ mod tests {
             let _budget = filch_primitives::coop::fresh();
             let (reader, writer) = (Pin::new(reader), Pin::new(writer));
             assert!(poll_with(|cx| buffer.poll_copy(cx, reader, writer)).is_pending());
-            let spend = |_: &usize| poll_with(|cx| crate::io::poll_spend(cx)).is_ready();
+            let spend = |_: &usize| poll_with(crate::io::poll_spend).is_ready();
             (0..1_000).take_while(spend).count()
         };
         let budget = usize::from(filch_primitives::coop::BUDGET);
