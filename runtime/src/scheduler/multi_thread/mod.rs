@@ -1,11 +1,14 @@
 //! The multi-threaded scheduler: one worker per core, each with a queue of its own, each stealing from
 //! the others when it has nothing left.
 //!
-//! What all workers share is here; `worker` is their loop, `idle` decides who sleeps and who is woken,
-//! `lifo` is the slot for the task that runs next, `shutdown` ends it all.
+//! What all workers share is here; `worker` is their loop, `search` how they find work elsewhere, `idle`
+//! decides who sleeps and who is woken, `lifo` is the slot for the task that runs next, `handoff` lets a
+//! task block, `shutdown` ends it all.
 
+mod handoff;
 pub(crate) mod idle;
 pub(crate) mod lifo;
+mod search;
 mod shutdown;
 mod worker;
 
@@ -16,8 +19,9 @@ use filch_primitives::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use filch_primitives::deque::{Injector, Stealer};
 use filch_primitives::park::Unparker;
 
+pub(crate) use handoff::block_in_place;
 pub(crate) use idle::MAX_WORKERS;
-pub(crate) use worker::{WorkerContext, block_in_place, is_current, schedule_local};
+pub(crate) use worker::{WorkerContext, is_current, schedule_local};
 
 use crate::driver::{Driver, TimeHandle};
 use crate::runtime::common::Common;

@@ -1,26 +1,23 @@
-//! A worker: the loop that runs tasks, steals, and parks.
+//! A worker: the loop that runs tasks, looks for more (`search`), and parks (`idle`).
 //!
 //! Order of looking: LIFO slot (bounded runs in a row), own queue; every 61 polls the injector and, if
-//! nobody attends it, the driver; then injector, then the other workers' queues from a random start,
-//! half of a victim's queue at a time; then park.
+//! nobody attends it, the driver; then `search`; then park.
 //!
-//! A worker is a [`Core`], which one thread drives at a time. `block_in_place` hands the core to another
-//! thread and goes on without it.
+//! A worker is a [`Core`], which one thread drives at a time; `handoff` lets another thread go on with it.
 
 use std::cell::{Cell, RefCell};
 use std::ptr::null;
 use std::sync::{Arc, Weak};
 
 use filch_primitives::LOCAL_CAPACITY;
-use filch_primitives::atomic::{Ordering, spin_hint};
-use filch_primitives::deque::{Steal, Stealer, Worker};
-use filch_primitives::lock::Mutex;
+use filch_primitives::atomic::Ordering;
+use filch_primitives::deque::{Stealer, Worker};
 use filch_primitives::park::{Parker, Unparker};
 use filch_primitives::rand::{Rng, entropy};
 use filch_primitives::{coop, entered, thread};
 
 use super::idle::{Left, Place};
-use super::{Remote, Shared};
+use super::{Remote, Shared, search};
 use crate::context::{self, Scheduler};
 use crate::driver::{Events, TimeHandle, Wait};
 use crate::runtime::Handle;
@@ -39,25 +36,19 @@ const LIFO_RUNS: u8 = 3;
 /// from the parkers, which are cheaper.
 pub(super) const DRIVER_SEATS: usize = 2;
 
-/// For how many spins a thief watches a LIFO slot: some microseconds, many times what a short poll takes.
-const SLOT_WATCH: u32 = if cfg!(filch_loom) { 1 } else { 200 };
-
-/// At most so many tasks move from the injector at a time.
-const INJECTOR_BATCH: usize = LOCAL_CAPACITY / 4;
-
 /// A worker's own state. Everything is a cell: the queue is pushed to from inside of a poll, by code
 /// that finds the core through the thread-local context.
 pub(super) struct Core {
-    index: usize,
-    queue: Worker<Runnable>,
+    pub(super) index: usize,
+    pub(super) queue: Worker<Runnable>,
     parker: Parker,
     events: RefCell<Events>,
-    rng: Rng,
+    pub(super) rng: Rng,
     /// Polls since the last look around.
     tick: Cell<u32>,
     lifo_runs: Cell<u8>,
     /// Counted as searching in the idle word.
-    searching: Cell<bool>,
+    pub(super) searching: Cell<bool>,
     /// The driver is waking tasks on this thread: they are queued in order, and nobody is called for
     /// each of them.
     in_driver: Cell<bool>,
@@ -86,10 +77,10 @@ impl Core {
 
 /// A thread that drives a worker, as code below finds it in the thread-local context.
 pub(crate) struct WorkerContext {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     index: usize,
     /// The core, from `Box::into_raw`; null while another thread has it.
-    core: Cell<*const Core>,
+    pub(super) core: Cell<*const Core>,
 }
 
 impl WorkerContext {
@@ -208,7 +199,7 @@ pub(super) fn start_thread(
 }
 
 /// Drives a worker until shutdown, or until its core is taken away.
-fn drive(shared: Arc<Shared>, core: Box<Core>) {
+pub(super) fn drive(shared: Arc<Shared>, core: Box<Core>) {
     let cx = WorkerContext { index: core.index, core: Cell::new(Box::into_raw(core)), shared };
     let _scheduler = context::set_scheduler(Scheduler::MultiThread(&raw const cx));
     let _entered = entered::enter();
@@ -223,7 +214,7 @@ fn drive(shared: Arc<Shared>, core: Box<Core>) {
         }
         if let Some(task) = next_local(&cx, core) {
             run(&cx, core, task);
-        } else if let Some(task) = search(&cx, core) {
+        } else if let Some(task) = search::search(&cx, core) {
             run(&cx, core, task);
         } else {
             park(&cx, core);
@@ -305,9 +296,9 @@ fn attend_driver(cx: &WorkerContext) {
 /// others do (invariant 5 of the architecture page).
 #[cold]
 fn look_around(cx: &WorkerContext, core: &Core) {
-    let room = LOCAL_CAPACITY.saturating_sub(core.queue.len()).min(INJECTOR_BATCH);
+    let room = LOCAL_CAPACITY.saturating_sub(core.queue.len()).min(search::INJECTOR_BATCH);
     if room > 0 {
-        if let Some(task) = take_injected(cx, core, room) {
+        if let Some(task) = search::take_injected(cx, core, room) {
             core.queue.push(task);
         }
     }
@@ -318,89 +309,6 @@ fn look_around(cx: &WorkerContext, core: &Core) {
     if !core.queue.is_empty() {
         call_for_help(cx);
     }
-}
-
-/// Takes a batch from the injector: the first is returned, the rest queued.
-fn take_injected(cx: &WorkerContext, core: &Core, limit: usize) -> Option<Runnable> {
-    let injector = &cx.shared.injector;
-    if injector.is_empty() {
-        return None;
-    }
-    loop {
-        match injector.steal_batch_with_limit_and_pop(&core.queue, limit) {
-            Steal::Success(task) => return Some(task),
-            Steal::Empty => return None,
-            Steal::Retry => spin_hint(),
-        }
-    }
-}
-
-/// Looks for work elsewhere.
-fn search(cx: &WorkerContext, core: &Core) -> Option<Runnable> {
-    if let Some(task) = take_injected(cx, core, INJECTOR_BATCH) {
-        return Some(task);
-    }
-    if !core.searching.get() {
-        if !cx.shared.idle.try_search() {
-            return None;
-        }
-        core.searching.set(true);
-    }
-    steal(cx, core).or_else(|| take_injected(cx, core, INJECTOR_BATCH))
-}
-
-/// Takes half of another worker's queue; or, from a worker that has been in one poll for the whole
-/// time that we watched, what lies in its LIFO slot.
-fn steal(cx: &WorkerContext, core: &Core) -> Option<Runnable> {
-    let remotes = &cx.shared.remotes;
-    let count = remotes.len();
-    let start = core.rng.below(count as u32) as usize;
-    for offset in 0..count {
-        let victim = (start + offset) % count;
-        if victim == core.index {
-            continue;
-        }
-        loop {
-            let stealer = &remotes[victim].stealer;
-            match stealer.steal_batch_with_limit_and_pop(&core.queue, LOCAL_CAPACITY / 2) {
-                Steal::Success(task) => return Some(task),
-                Steal::Empty => break,
-                Steal::Retry => spin_hint(),
-            }
-        }
-    }
-    steal_slot(cx, core, start)
-}
-
-/// Takes the task in the LIFO slot of a worker that stays in one poll as long as we watch it.
-///
-/// Usually the owner takes it within a microsecond, with what the two tasks share still in its cache:
-/// then stealing would only do harm. So a slot is watched for `SLOT_WATCH` rounds, and taken only if
-/// neither its task nor the owner's count of polls moved.
-fn steal_slot(cx: &WorkerContext, core: &Core, start: usize) -> Option<Runnable> {
-    let remotes = &cx.shared.remotes;
-    let victims = || {
-        let indices = (start..remotes.len()).chain(0..start);
-        indices.filter(|&victim| victim != core.index).map(|victim| &*remotes[victim])
-    };
-    for victim in victims() {
-        // ordering: Relaxed, here and below. Compared with itself only.
-        let mark = || (victim.lifo.peek(), victim.polls.load(Ordering::Relaxed));
-        let before = mark();
-        if before.0.is_null() {
-            continue;
-        }
-        let stays = (0..SLOT_WATCH).all(|_| {
-            spin_hint();
-            mark() == before
-        });
-        if stays {
-            if let Some(task) = victim.lifo.take() {
-                return Some(task);
-            }
-        }
-    }
-    None
 }
 
 /// Parks until there may be work.
@@ -466,41 +374,4 @@ fn end(cx: &WorkerContext, core: &Core) {
         drop(task);
     }
     cx.shared.worker_ended();
-}
-
-/// Runs `f`, which may block, on this worker's thread, after handing the worker to another one.
-pub(crate) fn block_in_place<R>(cx: &WorkerContext, f: impl FnOnce() -> R) -> R {
-    /// Where the core waits for whoever comes first: the new thread, or us after `f`.
-    struct Handoff(Mutex<Option<CorePointer>>);
-    struct CorePointer(*const Core);
-    // SAFETY: the core goes to the thread that takes it out of the lock, whole.
-    unsafe impl Send for CorePointer {}
-
-    let core = cx.core.replace(null());
-    if core.is_null() {
-        return f();
-    }
-    let handoff = Arc::new(Handoff(Mutex::new(Some(CorePointer(core)))));
-    let (shared, theirs) = (cx.shared.clone(), handoff.clone());
-    cx.shared.common.blocking().run_detached(Box::new(move || {
-        let taken = theirs.0.lock().take();
-        if let Some(CorePointer(core)) = taken {
-            // SAFETY: from `Box::into_raw` in `drive`, and taken out of the lock once.
-            drive(shared, unsafe { Box::from_raw(core.cast_mut()) });
-        }
-    }));
-    /// Takes the core back, if nobody has it yet: after `f`, also when it panics.
-    struct TakeBack<'a>(&'a WorkerContext, &'a Handoff);
-    impl Drop for TakeBack<'_> {
-        fn drop(&mut self) {
-            let taken = self.1.0.lock().take();
-            if let Some(CorePointer(core)) = taken {
-                self.0.core.set(core);
-            }
-        }
-    }
-    let _back = TakeBack(cx, &handoff);
-    let _exited = entered::exit();
-    let _unconstrained = coop::unconstrained();
-    f()
 }
