@@ -29,6 +29,8 @@ enum Item {
     /// Its run lasts until `Frees` was run.
     Waits,
     Frees,
+    /// Its worker looks at the driver, as a busy one does now and then.
+    Looks,
 }
 
 /// The kernel's side.
@@ -58,6 +60,11 @@ impl Driver {
         self.changed.notify_one();
     }
 
+    /// Does not wait. True if there was a notification, which is now taken.
+    fn poll(&self) -> bool {
+        std::mem::take(&mut self.inbox.lock().notified)
+    }
+
     fn wait(&self, queue: &Worker<Item>) {
         let mut inbox = self.inbox.lock();
         while !inbox.notified && inbox.events.is_empty() {
@@ -78,6 +85,8 @@ enum LeftOut {
     S6,
     /// Who leaves the driver with work calls nobody to it.
     S7,
+    /// Who takes a notification without having waited for it keeps it.
+    PassingOn,
 }
 
 struct Machine {
@@ -111,12 +120,8 @@ fn run(
     left_out: LeftOut,
     outside: impl FnOnce(&Machine),
 ) {
-    let core = |index| Core {
-        index,
-        queue: Worker::new_fifo(),
-        parker: Parker::new(),
-        searching: false,
-    };
+    let core =
+        |index| Core { index, queue: Worker::new_fifo(), parker: Parker::new(), searching: false };
     let cores: Vec<Core> = (0..workers).map(core).collect();
     let machine = Arc::new(Machine {
         idle: Idle::new(workers, seats),
@@ -181,6 +186,11 @@ impl Machine {
                 let mut freed = self.freed.lock();
                 while !*freed {
                     self.freeing.wait(&mut freed);
+                }
+            }
+            Item::Looks => {
+                if self.driver.poll() && self.left_out != LeftOut::PassingOn {
+                    self.driver.notify();
                 }
             }
             Item::Frees => {
@@ -340,6 +350,22 @@ fn event_races_call_of_two_workers() {
     }
 }
 
+/// S3: a busy worker looks at the driver and finds the notification that is for one about to wait there:
+/// it passes it on. Else that one would count as called, and so as searching, and never come. One
+/// preemption is enough for the model to fail without it.
+fn look_races_call_with(left_out: LeftOut) {
+    run(2, 1, 3, left_out, |machine| {
+        machine.submit(Item::Looks);
+        machine.submit(Item::Waits);
+        machine.submit(Item::Frees);
+    });
+}
+
+#[test]
+fn look_races_call() {
+    model_bounded(1, || look_races_call_with(LeftOut::Nothing));
+}
+
 /// S7: the first event's run lasts until the second event was handled: somebody must be called to the
 /// driver, however many may wait there.
 #[test]
@@ -381,4 +407,10 @@ fn without_s7_nobody_attends_the_driver() {
             machine.driver.event(Item::Frees);
         });
     });
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_passing_on_a_called_worker_never_comes() {
+    model_bounded(1, || look_races_call_with(LeftOut::PassingOn));
 }

@@ -4,6 +4,7 @@
 //! owner or at the thief or displaced by the next, and whoever runs it sees what its waker did before.
 
 #![cfg(filch_loom)]
+#![allow(clippy::arc_with_non_send_sync, reason = "loom checks what the tasks do with the cells")]
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -17,7 +18,11 @@ use filch_primitives::cell::UnsafeCell;
 use filch_primitives::thread;
 
 /// A task that reads, without any ordering of its own, what was written before it was put in.
-fn reader(queue: &TaskQueue, written: &Arc<UnsafeCell<usize>>, ran: &Count) -> (filch::internals::Task, JoinHandle<usize>) {
+fn reader(
+    queue: &TaskQueue,
+    written: &Arc<UnsafeCell<usize>>,
+    ran: &Count,
+) -> (filch::internals::Task, JoinHandle<usize>) {
     let (written, ran) = (written.clone(), ran.clone());
     let (task, join) = queue.prepare(poll_fn(move |_| {
         ran.add();

@@ -185,6 +185,112 @@ fn closed_races_drop_of_the_receiver() {
     });
 }
 
+/// What a thread did before, in a cell that loom watches.
+struct Before(UnsafeCell<u8>);
+
+// SAFETY: the channel orders the write before the read; loom checks whether it does.
+unsafe impl Sync for Before {}
+// SAFETY: a byte.
+unsafe impl Send for Before {}
+
+impl Before {
+    fn new() -> Arc<Self> {
+        Arc::new(Before(UnsafeCell::new(0)))
+    }
+
+    fn write(&self) {
+        // SAFETY: before the event that publishes it.
+        self.0.with_mut(|value| unsafe { *value = 1 });
+    }
+
+    fn read(&self) -> u8 {
+        // SAFETY: after the event that publishes it.
+        self.0.with(|value| unsafe { *value })
+    }
+}
+
+/// CH7, CH8: who sees the end, or that no sender is left, sees what all senders did before they went.
+#[test]
+fn the_end_publishes() {
+    for asks in [false, true] {
+        model(move || {
+            let (tx, mut rx) = mpsc::unbounded_channel::<u8>();
+            let before = [Before::new(), Before::new()];
+            let senders: Vec<_> = [tx.clone(), tx]
+                .into_iter()
+                .zip(before.clone())
+                .map(|(tx, before)| {
+                    thread::spawn(move || {
+                        before.write();
+                        drop(tx);
+                    })
+                })
+                .collect();
+            let ended = if asks {
+                rx.is_closed()
+            } else {
+                rx.try_recv() == Err(TryRecvError::Disconnected)
+            };
+            if ended {
+                assert!(before.iter().all(|before| before.read() == 1));
+            }
+            senders.into_iter().for_each(|sender| sender.join().unwrap());
+        });
+    }
+}
+
+/// CH1: who is refused sees what the receiver did before it closed.
+#[test]
+fn refusal_publishes() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let before = Before::new();
+        let theirs = before.clone();
+        let receiver = thread::spawn(move || {
+            theirs.write();
+            rx.close();
+        });
+        if tx.send(1).is_err() {
+            assert_eq!(before.read(), 1);
+        }
+        receiver.join().unwrap();
+    });
+    model(|| {
+        let (tx, rx) = mpsc::unbounded_channel::<u8>();
+        let before = Before::new();
+        let theirs = before.clone();
+        let receiver = thread::spawn(move || {
+            theirs.write();
+            drop(rx);
+        });
+        if tx.is_closed() {
+            assert_eq!(before.read(), 1);
+        }
+        receiver.join().unwrap();
+    });
+}
+
+/// CH3: a sender is slow with the first slot, while another one fills a block and more: the pointer that it
+/// finds is of a later block, and leads back.
+#[test]
+fn slow_sender_finds_its_way_back() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let other_tx = tx.clone();
+        let other = thread::spawn(move || {
+            for n in 1..=4 {
+                other_tx.send(n).unwrap();
+            }
+        });
+        tx.send(0).unwrap();
+        other.join().unwrap();
+        drop(tx);
+        let mut got: Vec<i32> = std::iter::from_fn(|| rx.try_recv().ok()).collect();
+        got.retain(|&n| n != 0);
+        assert_eq!(got, [1, 2, 3, 4]);
+    });
+}
+
 /// The models can fail: what the sender writes after sending is not ordered before the receiver.
 #[test]
 #[should_panic(expected = "Causality violation")]

@@ -90,6 +90,70 @@ fn release_publishes_to_the_one_who_gathers() {
     });
 }
 
+/// SEM4, SEM6: the grant is seen by a poll that no wake-up brought about: it must publish by itself.
+#[test]
+fn grant_seen_without_a_wake_publishes() {
+    model(|| {
+        let shared = Guarded::new(0);
+        let mut acquire = Box::pin(shared.semaphore.acquire());
+        assert!(poll_once(acquire.as_mut()).is_none());
+        let theirs = shared.clone();
+        let other = thread::spawn(move || {
+            theirs.add();
+            theirs.semaphore.add_permits(1);
+        });
+        if poll_once(acquire.as_mut()).is_some() {
+            assert_eq!(shared.get(), 1);
+        }
+        other.join().unwrap();
+    });
+}
+
+/// SEM8, SEM6: the same for the refusal.
+#[test]
+fn refusal_seen_without_a_wake_publishes() {
+    model(|| {
+        let shared = Guarded::new(0);
+        let mut acquire = Box::pin(shared.semaphore.acquire());
+        assert!(poll_once(acquire.as_mut()).is_none());
+        let theirs = shared.clone();
+        let other = thread::spawn(move || {
+            theirs.add();
+            theirs.semaphore.close();
+        });
+        if poll_once(acquire.as_mut()).is_some() {
+            assert_eq!(shared.get(), 1);
+        }
+        other.join().unwrap();
+    });
+}
+
+/// SEM5: permits that are left over after the waiters publish, too: to a taker, and to one who forgets them.
+#[test]
+fn left_over_permits_publish() {
+    for forgets in [false, true] {
+        model(move || {
+            let shared = Guarded::new(0);
+            let mut acquire = Box::pin(shared.semaphore.acquire());
+            assert!(poll_once(acquire.as_mut()).is_none());
+            let theirs = shared.clone();
+            let other = thread::spawn(move || {
+                theirs.add();
+                theirs.semaphore.add_permits(2);
+            });
+            let taken = if forgets {
+                shared.semaphore.forget_permits(1) == 1
+            } else {
+                shared.semaphore.try_acquire().is_ok()
+            };
+            if taken {
+                assert_eq!(shared.get(), 1);
+            }
+            other.join().unwrap();
+        });
+    }
+}
+
 /// SEM7 against SEM4: a waiter that is dropped while it is granted: the permit is not lost.
 #[test]
 fn cancel_races_release() {
@@ -164,6 +228,35 @@ fn release_in_batches_races_cancel() {
         }
         releaser.join().unwrap();
         assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+/// SEM3, SEM8: who counts the permits, or asks whether it is closed, sees what was done before.
+#[test]
+fn counting_and_asking_synchronise() {
+    model(|| {
+        let shared = Guarded::new(0);
+        let theirs = shared.clone();
+        let other = thread::spawn(move || {
+            theirs.add();
+            theirs.semaphore.add_permits(1);
+        });
+        if shared.semaphore.available_permits() == 1 {
+            assert_eq!(shared.get(), 1);
+        }
+        other.join().unwrap();
+    });
+    model(|| {
+        let shared = Guarded::new(0);
+        let theirs = shared.clone();
+        let other = thread::spawn(move || {
+            theirs.add();
+            theirs.semaphore.close();
+        });
+        if shared.semaphore.is_closed() {
+            assert_eq!(shared.get(), 1);
+        }
+        other.join().unwrap();
     });
 }
 

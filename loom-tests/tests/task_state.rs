@@ -83,7 +83,9 @@ impl Future for Probe {
         });
         self.shared.polls.add();
         if polls == 1 {
-            *self.shared.waker.lock().unwrap() = Some(cx.waker().clone());
+            // The lock is std's: no step of loom's may be taken under it.
+            let waker = cx.waker().clone();
+            *self.shared.waker.lock().unwrap() = Some(waker);
         }
         if self.shared.data.load(Ordering::Relaxed) == self.wanted {
             Poll::Ready(self.shared.outputs_dropped.on_drop())
@@ -97,7 +99,8 @@ impl Drop for Probe {
     fn drop(&mut self) {
         // SAFETY: as in `poll`.
         self.touched.with_mut(|touched| unsafe { *touched += 1 });
-        drop(self.shared.waker.lock().unwrap().take());
+        let waker = self.shared.waker.lock().unwrap().take();
+        drop(waker);
     }
 }
 
@@ -362,6 +365,9 @@ enum Held {
     Abort,
 }
 
+/// Drops one of them.
+type Action = Box<dyn FnOnce() + Send>;
+
 /// F5: whichever goes last frees the task, and none too early, in each order on two threads.
 #[test]
 fn every_handle_is_dropped_in_every_order() {
@@ -374,8 +380,14 @@ fn every_handle_is_dropped_in_every_order() {
             let waker = shared.waker();
             waker.wake_by_ref();
             let abort = join.abort_handle();
-            let mut held: Vec<(Held, Option<Box<dyn FnOnce() + Send>>)> = vec![
-                (Held::Runnable, Some(Box::new({ let task = queue.pop(); move || drop(task) }))),
+            let mut held: Vec<(Held, Option<Action>)> = vec![
+                (
+                    Held::Runnable,
+                    Some(Box::new({
+                        let task = queue.pop();
+                        move || drop(task)
+                    })),
+                ),
                 (Held::Join, Some(Box::new(move || drop(join)))),
                 (Held::Waker, Some(Box::new(move || drop(waker)))),
                 (Held::Abort, Some(Box::new(move || drop(abort)))),
@@ -402,7 +414,8 @@ fn permutations<T: Copy + PartialEq>(all: [T; 4]) -> Vec<(T, T, T, T)> {
         for b in all.into_iter().filter(|&b| b != a) {
             for c in all.into_iter().filter(|&c| c != a && c != b) {
                 let d = all.into_iter().find(|&d| d != a && d != b && d != c).expect("four");
-                let first = all.into_iter().position(|x| x == a).min(all.into_iter().position(|x| x == b));
+                let first =
+                    all.into_iter().position(|x| x == a).min(all.into_iter().position(|x| x == b));
                 if first == Some(0) {
                     orders.push((a, b, c, d));
                 }
@@ -459,6 +472,27 @@ fn shutdown_races_completion() {
     });
 }
 
+/// F8, E6: two threads close one owner at once: each task is cancelled by one of them.
+#[test]
+fn shutdown_races_shutdown() {
+    model(|| {
+        let (queue, shared) = (TaskQueue::new(), Shared::new());
+        let joins = [queue.spawn(shared.probe(usize::MAX)), queue.spawn(shared.probe(usize::MAX))];
+        let other = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.close())
+        };
+        queue.close();
+        other.join().unwrap();
+        queue.run_all();
+        for join in joins {
+            assert!(ended(join).expect("closed").unwrap_err().is_cancelled());
+        }
+        assert_eq!((shared.futures_dropped.get(), queue.alive()), (2, 0));
+        assert_eq!(queue.unhandled_panics(), 0);
+    });
+}
+
 /// F8, O2: a spawn while the owner closes: the task is listed in time to be cancelled, or not listed.
 #[test]
 fn spawn_races_shutdown() {
@@ -511,8 +545,7 @@ fn panic_races_drop_of_join_handle() {
         model(move || {
             let queue = TaskQueue::new();
             let dropped = Count::new();
-            let mut join =
-                queue.spawn(Panics { in_poll, in_drop, _dropped: dropped.on_drop() });
+            let mut join = queue.spawn(Panics { in_poll, in_drop, _dropped: dropped.on_drop() });
             let runner = {
                 let queue = queue.clone();
                 thread::spawn(move || queue.run_all())
@@ -535,7 +568,8 @@ fn panic_races_abort() {
     model(|| {
         let queue = TaskQueue::new();
         let dropped = Count::new();
-        let join = queue.spawn(Panics { in_poll: true, in_drop: false, _dropped: dropped.on_drop() });
+        let join =
+            queue.spawn(Panics { in_poll: true, in_drop: false, _dropped: dropped.on_drop() });
         let aborting = {
             let abort = join.abort_handle();
             thread::spawn(move || abort.abort())

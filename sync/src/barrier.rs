@@ -6,6 +6,7 @@
 //!     ends it notifies after that, and completes it.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use filch_primitives::lock::Mutex;
 
@@ -93,6 +94,10 @@ impl Barrier {
         .await
     }
 }
+
+// A panic of user code (a waker) comes after the state has changed as a whole.
+impl UnwindSafe for Barrier {}
+impl RefUnwindSafe for Barrier {}
 
 impl fmt::Debug for Barrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

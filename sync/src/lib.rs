@@ -1,7 +1,28 @@
 //! Channels, locks, semaphores and notification that work on any executor.
 //!
 //! Everything here needs a [`Waker`](std::task::Waker) and nothing else: it runs in tasks of any
-//! runtime, and on plain threads by the `blocking_` forms.
+//! runtime, and on plain threads by the `blocking_` forms. (One operation needs a timer, which a runtime
+//! gives: [`mpsc::Sender::send_timeout`].)
+//!
+//! | to | use |
+//! | --- | --- |
+//! | send one value once | [`oneshot`] |
+//! | send many values to one receiver | [`mpsc`] |
+//! | send many values to all receivers | [`broadcast`] |
+//! | keep all receivers at the newest value | [`watch`] |
+//! | share a value, exclusively or for reading | [`Mutex`], [`RwLock`] |
+//! | bound how many do something at once | [`Semaphore`] |
+//! | wake a task, or all | [`Notify`] |
+//! | wait for one another | [`Barrier`] |
+//! | make a value once, or wait for one | [`OnceCell`], [`SetOnce`] |
+//! | tell tasks to stop, and wait until they have | [`CancellationToken`], [`TaskTracker`] |
+//!
+//! Waiting is fair, in the order of arrival, and allocates nothing. Dropping a waiting future is always
+//! allowed; what it loses, if anything, is said at *Cancel safety*. The protocols, with their steps and
+//! the races that they survive, are in `docs/sync.md`; loom models in `loom-tests/` check them.
+//!
+//! Shared parts: `wait_list.rs` (who waits), `node_waker.rs` (whom to wake), `wake_list.rs` (waking), `blocking.rs`
+//! (waiting with a thread), `budget.rs` and `backoff.rs`.
 #![warn(missing_debug_implementations)]
 
 mod backoff;
@@ -10,6 +31,7 @@ mod blocking;
 pub mod broadcast;
 mod budget;
 mod cancellation;
+/// For runtimes, not for their users.
 #[doc(hidden)]
 pub mod hooks;
 pub mod mpsc;

@@ -106,6 +106,61 @@ check! {
     mpsc::error::TrySendError<Stays>:         no  no  yes;
     mpsc::error::SendTimeoutError<u8>:        yes yes yes;
     mpsc::error::TryRecvError:                yes yes yes;
+
+    watch::Sender<u8>:                        yes yes yes;
+    watch::Sender<Sends>:                     no  no  yes;
+    watch::Receiver<u8>:                      yes yes yes;
+    watch::Receiver<Stays>:                   no  no  yes;
+    watch::Ref<'static, u8>:                  no  yes yes;
+    watch::error::SendError<u8>:              yes yes yes;
+    watch::error::RecvError:                  yes yes yes;
+
+    broadcast::Sender<Sends>:                 yes yes yes;
+    broadcast::Sender<Stays>:                 no  no  yes;
+    broadcast::WeakSender<Sends>:             yes yes yes;
+    broadcast::Receiver<Sends>:               yes yes yes;
+    broadcast::Receiver<Stays>:               no  no  yes;
+    broadcast::error::SendError<u8>:          yes yes yes;
+    broadcast::error::RecvError:              yes yes yes;
+
+    RwLock<u8>:                               yes yes yes;
+    RwLock<Sends>:                            yes no  yes;
+    RwLock<Stays>:                            no  no  yes;
+    RwLockReadGuard<'static, u8>:             yes yes yes;
+    RwLockReadGuard<'static, Sends>:          no  no  yes;
+    RwLockWriteGuard<'static, u8>:            yes yes yes;
+    RwLockWriteGuard<'static, Sends>:         no  no  yes;
+    RwLockMappedWriteGuard<'static, u8>:      yes yes yes;
+    RwLockMappedWriteGuard<'static, Sends>:   no  no  yes;
+    OwnedRwLockReadGuard<u8>:                 yes yes yes;
+    OwnedRwLockReadGuard<u8, Sends>:          no  no  yes;
+    OwnedRwLockReadGuard<Sends, u8>:          no  no  yes;
+    OwnedRwLockWriteGuard<u8>:                yes yes yes;
+    OwnedRwLockWriteGuard<Sends>:             no  no  yes;
+    OwnedRwLockMappedWriteGuard<u8>:          yes yes yes;
+    OwnedRwLockMappedWriteGuard<u8, Sends>:   no  no  yes;
+    OwnedRwLockMappedWriteGuard<Sends, u8>:   no  no  yes;
+
+    Barrier:                                  yes yes yes;
+    BarrierWaitResult:                        yes yes yes;
+    OnceCell<u8>:                             yes yes yes;
+    OnceCell<Sends>:                          yes no  yes;
+    OnceCell<Stays>:                          no  no  yes;
+    SetOnce<u8>:                              yes yes yes;
+    SetOnce<Sends>:                           yes no  yes;
+    SetOnce<Stays>:                           no  no  yes;
+    SetError<u8>:                             yes yes yes;
+    SetOnceError<u8>:                         yes yes yes;
+
+    CancellationToken:                        yes yes yes;
+    WaitForCancellationFuture<'static>:       yes yes no;
+    WaitForCancellationFutureOwned:           yes yes no;
+    DropGuard:                                yes yes yes;
+    DropGuardRef<'static>:                    yes yes yes;
+    TaskTracker:                              yes yes yes;
+    TaskTrackerToken:                         yes yes yes;
+    TaskTrackerWaitFuture<'static>:           yes yes no;
+    TrackedFuture<std::future::Ready<u8>>:    yes yes yes;
 }
 
 /// A message that is not unwind safe itself: the handles are, whatever they carry.
@@ -125,6 +180,13 @@ const _: () = {
     unwind_safe::<mpsc::WeakUnboundedSender<Any>>();
     unwind_safe::<oneshot::Sender<Any>>();
     unwind_safe::<oneshot::Receiver<Any>>();
+    unwind_safe::<watch::Sender<Any>>();
+    unwind_safe::<watch::Receiver<Any>>();
+    unwind_safe::<broadcast::Sender<Any>>();
+    unwind_safe::<broadcast::Receiver<Any>>();
+    unwind_safe::<Barrier>();
+    unwind_safe::<CancellationToken>();
+    unwind_safe::<TaskTracker>();
 };
 
 fn sends<T: Send + Sync>(value: T) -> T {
@@ -149,6 +211,20 @@ fn futures_are_send_and_sync() {
     drop(sends(tx.closed()));
     drop(sends(rx.recv()));
     drop(sends(rx.recv_many(&mut Vec::new(), 1)));
+    let (tx, mut rx) = watch::channel(0);
+    drop(sends(tx.closed()));
+    drop(sends(rx.changed()));
+    only_sends(rx.wait_for(|_| true));
+    let (tx, mut rx) = broadcast::channel::<u8>(1);
+    drop(sends(tx.closed()));
+    drop(sends(rx.recv()));
+    let lock = Arc::new(RwLock::new(0));
+    drop(sends(lock.read()));
+    drop(sends(lock.clone().write_owned()));
+    drop(sends(Barrier::new(2).wait()));
+    drop(sends(SetOnce::<u8>::new().wait()));
+    let token = CancellationToken::new();
+    drop(sends(token.run_until_cancelled(std::future::ready(1))));
     let (mut tx, rx) = oneshot::channel::<u8>();
     drop(sends(tx.closed()));
     drop(sends(rx));

@@ -4,10 +4,7 @@
 use std::mem::{size_of, size_of_val};
 
 use filch_sync::futures::{Notified, OwnedNotified};
-use filch_sync::{
-    MappedMutexGuard, Mutex, MutexGuard, Notify, OwnedMappedMutexGuard, OwnedMutexGuard,
-    OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc, oneshot,
-};
+use filch_sync::*;
 
 const WORD: usize = size_of::<usize>();
 
@@ -16,6 +13,10 @@ fn primitives() {
     assert_eq!(size_of::<Semaphore>(), 4 * WORD);
     assert_eq!(size_of::<Mutex<u64>>(), 5 * WORD);
     assert_eq!(size_of::<Notify>(), 6 * WORD);
+    assert_eq!(size_of::<RwLock<u64>>(), 6 * WORD);
+    assert_eq!(size_of::<Barrier>(), 10 * WORD);
+    assert_eq!(size_of::<OnceCell<u64>>(), 6 * WORD);
+    assert_eq!(size_of::<SetOnce<u64>>(), 8 * WORD);
 }
 
 #[test]
@@ -37,12 +38,32 @@ fn handles_and_guards() {
     assert_eq!(size_of::<mpsc::Permit<'_, u64>>(), WORD);
     assert_eq!(size_of::<mpsc::PermitIterator<'_, u64>>(), 2 * WORD);
     assert_eq!(size_of::<mpsc::OwnedPermit<u64>>(), WORD);
+    assert_eq!(size_of::<watch::Sender<u64>>(), WORD);
+    assert_eq!(size_of::<watch::Receiver<u64>>(), 2 * WORD);
+    assert_eq!(size_of::<broadcast::Sender<u64>>(), WORD);
+    assert_eq!(size_of::<broadcast::WeakSender<u64>>(), WORD);
+    assert_eq!(size_of::<broadcast::Receiver<u64>>(), 2 * WORD);
+    assert_eq!(size_of::<RwLockReadGuard<'_, u64>>(), 2 * WORD);
+    assert_eq!(size_of::<RwLockWriteGuard<'_, u64>>(), 3 * WORD);
+    assert_eq!(size_of::<RwLockMappedWriteGuard<'_, u64>>(), 3 * WORD);
+    assert_eq!(size_of::<OwnedRwLockReadGuard<u64>>(), 2 * WORD);
+    assert_eq!(size_of::<OwnedRwLockWriteGuard<u64>>(), 2 * WORD);
+    assert_eq!(size_of::<OwnedRwLockMappedWriteGuard<u64>>(), 2 * WORD);
+    assert_eq!(size_of::<CancellationToken>(), WORD);
+    assert_eq!(size_of::<DropGuard>(), WORD);
+    assert_eq!(size_of::<DropGuardRef<'_>>(), WORD);
+    assert_eq!(size_of::<TaskTracker>(), WORD);
+    assert_eq!(size_of::<TaskTrackerToken>(), WORD);
+    assert_eq!(size_of::<TrackedFuture<u64>>(), 2 * WORD);
 }
 
 #[test]
 fn futures() {
     assert_eq!(size_of::<Notified<'_>>(), 9 * WORD);
     assert_eq!(size_of::<OwnedNotified>(), 9 * WORD);
+    assert_eq!(size_of::<WaitForCancellationFuture<'_>>(), 9 * WORD);
+    assert_eq!(size_of::<WaitForCancellationFutureOwned>(), 9 * WORD);
+    assert_eq!(size_of::<TaskTrackerWaitFuture<'_>>(), 10 * WORD);
     let semaphore = Semaphore::new(1);
     let mutex = Mutex::new(0u64);
     let (tx, mut rx) = mpsc::channel::<u64>(1);

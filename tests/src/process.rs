@@ -34,10 +34,8 @@ pub fn child(name: &str, variables: &[(&str, &str)]) -> Ended {
     command.env(CHILD, name).envs(variables.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("start the test binary");
-    let outputs = [
-        drain(child.stdout.take().expect("piped")),
-        drain(child.stderr.take().expect("piped")),
-    ];
+    let outputs =
+        [drain(child.stdout.take().expect("piped")), drain(child.stderr.take().expect("piped"))];
     let status = wait(&mut child);
     let output = outputs.map(|thread| thread.join().expect("reads to the end")).concat();
     Ended { status, output }

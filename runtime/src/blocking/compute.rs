@@ -10,6 +10,7 @@
 //! C1  Every job is run or cancelled or handed back, exactly once.
 //! C2  There are at least as many tickets as jobs in the queue.
 //! C3  After `shutdown` has taken the queue no job begins.
+//! C4  `shutdown` without a limit returns when the threads are gone, hooks and all.
 //!
 //! A job that itself uses rayon-core's `join` or `scope` spreads over this same pool, and not over
 //! rayon's global one.
@@ -18,6 +19,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use filch_primitives::lock::{Condvar, Mutex, RwLock};
@@ -26,8 +28,11 @@ use rayon_core::{ThreadPool, ThreadPoolBuilder};
 use super::pool::{AroundThread, Job, PoolReport, ThreadName};
 
 /// Starts a thread: the system's way, or a test's that refuses.
-type Spawn =
-    Box<dyn Fn(std::thread::Builder, Box<dyn FnOnce() + Send>) -> io::Result<()> + Send + Sync>;
+type Spawn = Box<
+    dyn Fn(std::thread::Builder, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>
+        + Send
+        + Sync,
+>;
 
 /// How a [`Compute`] behaves.
 #[derive(Clone)]
@@ -84,13 +89,17 @@ filch_primitives::local! {
 struct State<J> {
     queue: VecDeque<J>,
     running: usize,
+    /// Threads that were started and have not passed their last step.
+    alive: usize,
+    /// Theirs, and of some that have, for joining.
+    handles: Vec<JoinHandle<()>>,
     shut_down: bool,
 }
 
 /// What the tickets refer to. It outlives the pool.
 struct Books<J> {
     state: Mutex<State<J>>,
-    /// Notified when a job has ended, once the shutdown has begun.
+    /// Notified when a job or a thread has ended, once the shutdown has begun.
     ended: Condvar,
 }
 
@@ -126,12 +135,18 @@ impl<J> std::fmt::Debug for Compute<J> {
 impl<J: Job> Compute<J> {
     /// A pool without threads: the first job starts all of them.
     pub fn new(config: ComputeConfig) -> Self {
-        Self::with_spawn(config, Box::new(|builder, body| builder.spawn(body).map(drop)))
+        Self::with_spawn(config, Box::new(|builder, body| builder.spawn(body)))
     }
 
     /// As [`new`](Compute::new), with another way to start a thread.
     fn with_spawn(config: ComputeConfig, spawn: Spawn) -> Self {
-        let state = State { queue: VecDeque::new(), running: 0, shut_down: false };
+        let state = State {
+            queue: VecDeque::new(),
+            running: 0,
+            alive: 0,
+            handles: Vec::new(),
+            shut_down: false,
+        };
         Compute(Arc::new(Shared {
             config,
             spawn,
@@ -189,8 +204,8 @@ impl<J: Job> Compute<J> {
         self.0.config.threads.unwrap_or_else(num_cpus::get).max(1)
     }
 
-    /// Takes no more jobs, cancels the waiting ones, and waits until those that run have ended, at
-    /// most for `wait` (`None`: as long as it takes). The threads end when their jobs have.
+    /// Takes no more jobs, cancels the waiting ones, and waits until those that run have ended and the
+    /// threads with them, at most for `wait` (`None`: as long as it takes). May be called again.
     ///
     /// Called from a thread of the pool it does not wait at all: a job that waits for its fellows
     /// may be what they wait for.
@@ -213,7 +228,7 @@ impl<J: Job> Compute<J> {
         let wait = if inside { Some(Duration::ZERO) } else { wait };
         let deadline = wait.and_then(|wait| Instant::now().checked_add(wait));
         let mut state = books.state.lock();
-        while state.running > own && wait != Some(Duration::ZERO) {
+        while (state.running > own || state.alive > own) && wait != Some(Duration::ZERO) {
             match deadline {
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
@@ -226,7 +241,15 @@ impl<J: Job> Compute<J> {
                 None => books.ended.wait(&mut state),
             }
         }
-        PoolReport { cancelled, running: state.running.saturating_sub(own) }
+        let running = state.running.saturating_sub(own);
+        // C4. Those that are past their last step: this waits for the system only.
+        let gone = if state.alive == 0 { std::mem::take(&mut state.handles) } else { Vec::new() };
+        drop(state);
+        for handle in gone {
+            // An error means that a hook panicked, which the panic hook has reported.
+            let _ = handle.join();
+        }
+        PoolReport { cancelled, running }
     }
 
     /// C2: the job first, then its ticket.
@@ -238,8 +261,11 @@ impl<J: Job> Compute<J> {
 
     fn build(&self) -> io::Result<ThreadPool> {
         let config = &self.0.config;
-        let address = self.0.books.address();
+        let books = &self.0.books;
+        let address = books.address();
         let mut refusal = None;
+        // Of an earlier attempt, which the system refused half-way.
+        books.state.lock().handles.retain(|handle| !handle.is_finished());
         let built = ThreadPoolBuilder::new()
             .num_threads(self.threads())
             .spawn_handler(|thread| {
@@ -249,7 +275,10 @@ impl<J: Job> Compute<J> {
                 }
                 let around = config.around_thread.clone();
                 let mut thread = Some(thread);
+                let alive = Alive::new(books);
                 let body = Box::new(move || {
+                    // Counted out last, also when the system refuses and drops this unrun.
+                    let _alive = alive;
                     let _ = SERVES.try_with(|serves| serves.set(address));
                     around(&mut || {
                         if let Some(thread) = thread.take() {
@@ -257,11 +286,17 @@ impl<J: Job> Compute<J> {
                         }
                     });
                 });
-                (self.0.spawn)(builder, body).map_err(|error| {
-                    let kind = error.kind();
-                    refusal = Some(error);
-                    io::Error::from(kind)
-                })
+                match (self.0.spawn)(builder, body) {
+                    Ok(handle) => {
+                        books.state.lock().handles.push(handle);
+                        Ok(())
+                    }
+                    Err(error) => {
+                        let kind = error.kind();
+                        refusal = Some(error);
+                        Err(io::Error::from(kind))
+                    }
+                }
             })
             .build();
         built.map_err(|error| refusal.unwrap_or_else(|| io::Error::other(error)))
@@ -291,6 +326,26 @@ impl<J: Job> Books<J> {
         // Counted out on drop, so that a job which breaks its word and unwinds hangs no shutdown.
         let _running = Running(self);
         job.run();
+    }
+}
+
+/// A thread, until its last step.
+struct Alive<J>(Arc<Books<J>>);
+
+impl<J> Alive<J> {
+    fn new(books: &Arc<Books<J>>) -> Self {
+        books.state.lock().alive += 1;
+        Alive(books.clone())
+    }
+}
+
+impl<J> Drop for Alive<J> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.alive -= 1;
+        if state.shut_down {
+            self.0.ended.notify_all();
+        }
     }
 }
 

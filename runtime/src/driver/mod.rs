@@ -22,6 +22,10 @@ use filch_timer::Timers;
 
 /// What a runtime wants of its driver.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    filch_loom,
+    expect(dead_code, reason = "the stand-in has no sockets, and its clock stands still")
+)]
 pub(crate) struct Config {
     /// Sockets may be registered.
     pub(crate) io: bool,

@@ -164,6 +164,9 @@ impl BlockingWork {
     /// Cancels what has not begun, and waits for the rest, at most for `wait`.
     pub(crate) fn shutdown(&self, wait: Option<Duration>) -> Abandoned {
         let started = std::time::Instant::now();
+        // Both first cancel what waits: no job begins while the other pool's are waited for.
+        #[cfg(not(filch_loom))]
+        let _ = self.compute.shutdown(Some(Duration::ZERO));
         let blocking = self.pool.shutdown(wait).running;
         #[cfg(not(filch_loom))]
         let compute = {

@@ -21,6 +21,7 @@ pub(crate) struct Config {
     pub(crate) thread_stack_size: Option<usize>,
     pub(crate) max_blocking_threads: usize,
     pub(crate) thread_keep_alive: Duration,
+    #[cfg_attr(filch_loom, expect(dead_code, reason = "the blocking pool does both in a model"))]
     pub(crate) compute_threads: usize,
 }
 

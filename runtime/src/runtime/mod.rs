@@ -219,6 +219,12 @@ impl Runtime {
                             let _ = thread.join();
                         }
                     }
+                } else {
+                    // E6. A worker is stuck in a poll. What nobody polls need not wait for it.
+                    let _entered = self.handle.enter();
+                    for owner in self.handle.owners() {
+                        owner.close();
+                    }
                 }
             }
             Inner::CurrentThread(shared) => shared.shut_down(),

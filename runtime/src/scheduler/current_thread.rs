@@ -28,11 +28,15 @@ use crate::task::Runnable;
 use crate::task::owner::{Owner, Queue};
 
 /// Polls between two looks at the driver, as in the multi-threaded scheduler.
-const INTERVAL: u32 = if cfg!(filch_loom) { 3 } else { 61 };
+const INTERVAL: u32 = if cfg!(filch_loom) { 4 } else { 61 };
 
 /// Polls between two looks at the injector: half of that, so that a task from outside waits no longer
 /// than a socket.
 const INJECTOR_INTERVAL: u32 = INTERVAL / 2;
+
+/// At most so many tasks move from the injector to the queue at such a look: more than are polled until
+/// the next one, so that a crowd outside gets in and queues with the others, in order of arrival.
+const INJECTOR_BATCH: u32 = if cfg!(filch_loom) { 2 } else { 64 };
 
 /// What the handles, the wakers and the driving thread share.
 pub(crate) struct Shared {
@@ -340,8 +344,9 @@ impl Shared {
     fn next(&self, core: &Core) -> Option<Runnable> {
         core.tick.set(core.tick.get().wrapping_add(1));
         if core.tick.get() % INJECTOR_INTERVAL == 0 {
-            if let Some(task) = self.take_injected() {
-                return Some(task);
+            for _ in 0..INJECTOR_BATCH {
+                let Some(task) = self.take_injected() else { break };
+                core.queue.borrow_mut().push_back(task);
             }
         }
         let local = core.queue.borrow_mut().pop_front();

@@ -230,7 +230,7 @@ impl<T> Ring<T> {
     }
 
     pub(super) fn strong_count(&self) -> usize {
-        // ordering: BC5. Acquire: who sees that all senders are gone sees their messages (AcqRel below).
+        // ordering: BC5. Acquire: who sees that all senders are gone sees what they did before (AcqRel below).
         self.senders.load(Ordering::Acquire)
     }
 
@@ -249,12 +249,11 @@ impl<T> Ring<T> {
         // ordering: Relaxed. A guess for the exchange.
         let mut seen = self.senders.load(Ordering::Relaxed);
         while seen != 0 {
-            // ordering: Acquire on success, so that what the new sender does comes after what senders that are
-            // gone did.
+            // ordering: Relaxed. It only keeps the count from zero; the messages come with their locks.
             match self.senders.compare_exchange_weak(
                 seen,
                 seen + 1,
-                Ordering::Acquire,
+                Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return true,

@@ -73,6 +73,11 @@ impl<T> Block<T> {
     /// From `allocate`, nobody uses it any more, and this is called once.
     pub(super) unsafe fn free(block: NonNull<Block<T>>) {
         // SAFETY: the caller's promise.
-        drop(unsafe { Box::from_raw(block.as_ptr()) });
+        let block = unsafe { Box::from_raw(block.as_ptr()) };
+        for slot in &block.slots {
+            // Freeing is an access: loom checks here that all others come before it.
+            slot.value.with_mut(|_| ());
+        }
+        drop(block);
     }
 }

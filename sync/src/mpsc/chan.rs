@@ -154,9 +154,9 @@ impl<T, L: Limit> WeakTx<T, L> {
         // ordering: Relaxed. A guess for the exchange.
         let mut seen = self.0.senders.load(Relaxed);
         while seen != 0 {
-            // ordering: Acquire on success. With a count that is not zero the queue is not ended, and stays so:
-            // nothing else is read. Acquire orders our sends after those of senders that are gone.
-            match self.0.senders.compare_exchange_weak(seen, seen + 1, Acquire, Relaxed) {
+            // ordering: Relaxed. It only keeps the count from zero: then the queue has not ended, and will not
+            // while we are counted. What the sender does with the queue orders itself (CH1 to CH3).
+            match self.0.senders.compare_exchange_weak(seen, seen + 1, Relaxed, Relaxed) {
                 Ok(_) => return Some(Tx(self.0.clone())),
                 Err(now) => seen = now,
             }

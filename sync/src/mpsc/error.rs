@@ -85,6 +85,22 @@ impl fmt::Display for TryRecvError {
 
 impl Error for TryRecvError {}
 
+/// Of an earlier interface: receiving returns an `Option` now.
+#[derive(Debug, Clone)]
+#[doc(hidden)]
+#[deprecated(note = "unused: `recv` returns an Option")]
+pub struct RecvError(());
+
+#[allow(deprecated, reason = "its own implementation")]
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("channel closed")
+    }
+}
+
+#[allow(deprecated, reason = "its own implementation")]
+impl Error for RecvError {}
+
 /// Why a `send_timeout` did not send. Carries the message.
 #[derive(PartialEq, Eq, Clone, Copy)]
 pub enum SendTimeoutError<T> {

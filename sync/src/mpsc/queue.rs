@@ -125,9 +125,9 @@ impl<T> Queue<T> {
         // SAFETY: the slot is ours by the claim (Q1), and the receiver reads it after READY only.
         slot.value.with_mut(|cell| unsafe { (*cell).write(value) });
         // ordering: CH2. Release, so that the receiver (Acquire, CH4) sees the message, and all our accesses to
-        // the block before it is recycled (Q5). Acquire, so that with WAITING we see the waker that
-        // the receiver left before it marked the slot (CH5).
-        Ok(slot.state.swap(READY, Ordering::AcqRel) == WAITING)
+        // the block before it is recycled (Q5). Not Acquire: with WAITING we go for the waker, and that
+        // comes with its lock (see `wait`).
+        Ok(slot.state.swap(READY, Ordering::Release) == WAITING)
     }
 
     /// The block that starts at `start`. For one with a claim in it.
@@ -184,8 +184,9 @@ impl<T> Queue<T> {
 
     /// The last sender is gone: ends the queue after the last message. Says whether the receiver waits.
     pub(super) fn end(&self) -> bool {
-        // ordering: CH7. Relaxed: all sends come before, by the count of senders (AcqRel).
-        let before = self.tail.position.fetch_or(CLOSED, Ordering::Relaxed);
+        // ordering: CH7. Release, pairs with `is_closed`: who sees the end here sees what the senders did before
+        // they went. (All sends come before, by the count of senders.)
+        let before = self.tail.position.fetch_or(CLOSED, Ordering::Release);
         if before & CLOSED != 0 {
             // The receiver closed it, and knows where it ends.
             return false;
@@ -193,8 +194,8 @@ impl<T> Queue<T> {
         let block = self.find(block_start(before));
         // SAFETY: the slot at the tail has not been taken, so its block is alive (Q2).
         let slot = unsafe { &block.as_ref().slots[offset(before)] };
-        // ordering: CH7. As CH2: the mark is the last message.
-        slot.state.swap(ENDED, Ordering::AcqRel) == WAITING
+        // ordering: CH7. As CH2: the mark is the last message, and publishes what all senders did before (CH8).
+        slot.state.swap(ENDED, Ordering::Release) == WAITING
     }
 
     /// The receiver forbids further claims (Q6).
@@ -278,9 +279,10 @@ impl<T> Queue<T> {
             let head = unsafe { &*head };
             // SAFETY: the block of a position that was not taken is alive (Q2).
             let slot = unsafe { &head.block.as_ref().slots[offset(head.position)] };
-            // ordering: CH5. Release, so that the sender that sees WAITING (Acquire, CH2) sees the waker.
-            // On failure Acquire, for the look at the slot that follows.
-            match slot.state.compare_exchange(EMPTY, WAITING, Ordering::Release, Ordering::Acquire)
+            // ordering: CH5. Relaxed. The waker lies under a lock, which we have taken before this, and the
+            // sender takes after its swap. Had it come to the lock first, its swap would happen before our
+            // mark, and could not have read it. What a failure has seen, `pop` looks at again, with Acquire.
+            match slot.state.compare_exchange(EMPTY, WAITING, Ordering::Relaxed, Ordering::Relaxed)
             {
                 Ok(_) => true,
                 Err(state) => state == WAITING,

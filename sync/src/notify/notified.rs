@@ -178,8 +178,9 @@ impl Wait {
             if self.notification() != NONE {
                 return true;
             }
-            // ordering: Acquire, as NTF2: it may end the wait.
-            if self.is_released(notify.state.load(Ordering::Acquire)) {
+            // ordering: Relaxed. While this node waits the generation changes under the lock only, which we
+            // have now: so what came before the change is seen.
+            if self.is_released(notify.state.load(Ordering::Relaxed)) {
                 // Not woken yet, and need not be: it is here.
                 // SAFETY: linked, since it has no notification, and by N2 in `released`.
                 unsafe { lock.released.remove(NonNull::from(&self.node)) };

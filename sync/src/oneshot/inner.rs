@@ -69,7 +69,12 @@ impl<T> Inner<T> {
     /// Both halves are done with it (O3), and this is called once.
     pub(super) unsafe fn free(inner: NonNull<Inner<T>>) {
         // SAFETY: from `allocate`, and nobody else uses it, by the caller's promise.
-        drop(unsafe { Box::from_raw(inner.as_ptr()) });
+        let inner = unsafe { Box::from_raw(inner.as_ptr()) };
+        // Freeing is an access: loom checks here that all others come before it.
+        inner.value.with_mut(|_| ());
+        inner.rx_waker.0.with_mut(|_| ());
+        inner.tx_waker.0.with_mut(|_| ());
+        drop(inner);
     }
 
     /// The state, with what it publishes.

@@ -24,7 +24,7 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
-use filch_primitives::atomic::{AtomicUsize, Ordering};
+use filch_primitives::atomic::{AtomicUsize, Ordering, fence};
 use filch_primitives::lock::{Mutex, MutexGuard};
 
 use super::acquire::{Acquire, REFUSED, Waiter};
@@ -104,6 +104,9 @@ impl RawSemaphore {
         let mut seen = self.state.load(Ordering::Relaxed);
         loop {
             if seen & CLOSED != 0 {
+                // ordering: Acquire, pairs with `close` (SEM8): who is refused sees what the closing side did
+                // before: `OnceCell` builds on that. A fence, since only this rare path needs it.
+                fence(Ordering::Acquire);
                 return Err(TryAcquireError::Closed);
             }
             // With WAITERS set there are no permits (P2): nobody overtakes.
@@ -287,8 +290,8 @@ impl RawSemaphore {
     pub(crate) fn close(&self) {
         let mut wakers = WakeList::new();
         let mut waiters = self.waiters.lock();
-        // ordering: SEM8. Release, pairs with `is_closed` and with the refusals of SEM1 and SEM2,
-        // which publish nothing more than that.
+        // ordering: SEM8. Release, pairs with `is_closed` and with the refusal of SEM1: who is refused sees
+        // what we did before. (That of SEM2 comes with the lock.)
         self.state.fetch_or(CLOSED, Ordering::Release);
         let mut given_back = 0;
         loop {

@@ -81,7 +81,8 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     /// Nothing is marked unless the future completes.
     pub async fn changed(&mut self) -> Result<(), RecvError> {
-        budget::counted(wait_for_change(&self.shared, &mut self.seen)).await
+        self.seen = budget::counted(wait_for_change(&self.shared, self.seen)).await?;
+        Ok(())
     }
 
     /// Waits for a value for which `f` returns true, the current one first; marks it as seen and borrows it.
@@ -119,7 +120,7 @@ impl<T> Receiver<T> {
                 if is_closed {
                     return Err(RecvError(()));
                 }
-                is_closed = wait_for_change(shared, seen).await.is_err();
+                is_closed = wait_for_change(shared, *seen).await.is_err();
             }
         })
         .await
@@ -131,15 +132,14 @@ impl<T> Receiver<T> {
     }
 }
 
-/// WAT2: waits until the version is not `seen`, and notes it there.
-async fn wait_for_change<T>(shared: &Shared<T>, seen: &mut Version) -> Result<(), RecvError> {
+/// WAT2: waits until the version is not `seen`, and returns it.
+async fn wait_for_change<T>(shared: &Shared<T>, seen: Version) -> Result<Version, RecvError> {
     loop {
         // Made before the look: V2.
         let notified = shared.changed.notified();
         let snapshot = shared.snapshot();
-        if *seen != snapshot.version() {
-            *seen = snapshot.version();
-            return Ok(());
+        if seen != snapshot.version() {
+            return Ok(snapshot.version());
         }
         if snapshot.is_closed() {
             return Err(RecvError(()));

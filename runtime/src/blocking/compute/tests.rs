@@ -137,7 +137,7 @@ fn refused_threads_hand_the_job_back_and_the_next_submission_tries_again() {
         if flag.load(Ordering::SeqCst) {
             Err(io::Error::other("no thread today"))
         } else {
-            builder.spawn(body).map(drop)
+            builder.spawn(body)
         }
     });
     let pool = Compute::with_spawn(threads(2), spawn);
@@ -184,4 +184,25 @@ fn shutdown_from_a_job_does_not_wait() {
     drop(release);
     assert_eq!(pool.shutdown(None).running, 0);
     assert_eq!(a.recv().unwrap(), End::Ran);
+}
+
+#[test]
+fn shutdown_without_a_limit_returns_when_every_thread_has_passed_its_hooks() {
+    let (began, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (begins, ends) = (began.clone(), ended.clone());
+    let pool = Compute::new(ComputeConfig {
+        around_thread: Arc::new(move |body| {
+            begins.fetch_add(1, Ordering::SeqCst);
+            body();
+            // Time for a caller that does not wait to get away.
+            std::thread::yield_now();
+            ends.fetch_add(1, Ordering::SeqCst);
+        }),
+        ..threads(3)
+    });
+    assert_eq!(submit(&pool, || {}).recv().unwrap(), End::Ran);
+    let _ = pool.shutdown(None);
+    let count = |of: &AtomicUsize| of.load(Ordering::SeqCst);
+    assert_eq!((count(&began), count(&ended)), (3, 3));
+    assert!(pool.0.books.state.lock().handles.is_empty(), "joined");
 }

@@ -8,6 +8,9 @@
 //! E3 the last one closes the external owner, empties the injector and shuts the driver.
 //! E4 who waits for the end waits for the latch, then joins the threads.
 //! E5 a task that is pushed after that was cancelled before: its Runnable only frees it.
+//! E6 who stopped waiting before the latch opened closes every owner itself: of all tasks only those in
+//!    the stuck workers' polls are left, and these end when their polls do. Closing an owner twice, or
+//!    from two threads, cancels each task once.
 
 use std::time::{Duration, Instant};
 

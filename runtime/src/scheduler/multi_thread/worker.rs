@@ -31,6 +31,10 @@ const INTERVAL: u32 = if cfg!(filch_loom) { 3 } else { 61 };
 /// How many tasks in a row may come from the LIFO slot before the queue has its turn.
 const LIFO_RUNS: u8 = 3;
 
+/// How long the worker's queue may become by what its own tasks spawn and wake. The rest is kept for
+/// the injector: else a worker whose tasks keep its queue full would never take from there.
+const OWN_CAPACITY: usize = LOCAL_CAPACITY - search::INJECTOR_BATCH;
+
 /// How many workers may wait in the driver at once, where the system allows more than one: one that is
 /// woken by the next event, and one that attends the driver meanwhile. More would only take wake-ups
 /// from the parkers, which are cheaper.
@@ -170,7 +174,7 @@ pub(crate) fn schedule_local(task: Runnable, wake: Wake) {
 /// there, so that what came first stays first.
 #[inline]
 fn push(cx: &WorkerContext, core: &Core, task: Runnable) {
-    if core.queue.len() < LOCAL_CAPACITY {
+    if core.queue.len() < OWN_CAPACITY {
         core.queue.push(task);
     } else {
         cx.shared.injector.push(task);

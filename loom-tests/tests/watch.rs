@@ -1,0 +1,143 @@
+//! watch, steps WAT1 to WAT4 of docs/sync.md.
+#![cfg(filch_loom)]
+
+mod sync_support;
+
+use filch_primitives::atomic::{AtomicUsize, Ordering};
+use filch_primitives::{Arc, thread};
+use filch_sync::watch;
+use sync_support::{block_on, model, poll_once};
+
+/// WAT1, WAT2: a receiver sees rising values, and the last one before the end.
+#[test]
+fn send_races_changed() {
+    model(|| {
+        let (tx, mut rx) = watch::channel(0);
+        let sender = thread::spawn(move || {
+            tx.send(1).unwrap();
+            tx.send(2).unwrap();
+        });
+        let mut last = 0;
+        while block_on(rx.changed()).is_ok() {
+            let value = *rx.borrow_and_update();
+            assert!(value >= last);
+            last = value;
+        }
+        assert_eq!(last, 2);
+        sender.join().unwrap();
+    });
+}
+
+/// WAT1: what the sender did before sending is seen by who finds the version changed, without a lock.
+#[test]
+fn version_publishes() {
+    model(|| {
+        let (tx, rx) = watch::channel(());
+        let flag = Arc::new(AtomicUsize::new(0));
+        let theirs = flag.clone();
+        let sender = thread::spawn(move || {
+            theirs.store(1, Ordering::Relaxed);
+            tx.send_modify(|()| {});
+            tx
+        });
+        if rx.has_changed().unwrap() {
+            assert_eq!(flag.load(Ordering::Relaxed), 1);
+        }
+        sender.join().unwrap();
+    });
+}
+
+/// WAT4: who sees that no receiver is left sees what they did before.
+#[test]
+fn closed_publishes() {
+    model(|| {
+        let (tx, rx) = watch::channel(());
+        let flags = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+        let receivers: Vec<_> = [rx.clone(), rx]
+            .into_iter()
+            .enumerate()
+            .map(|(i, rx)| {
+                let flags = flags.clone();
+                thread::spawn(move || {
+                    flags[i].store(1, Ordering::Relaxed);
+                    drop(rx);
+                })
+            })
+            .collect();
+        if tx.is_closed() {
+            assert!(flags.iter().all(|flag| flag.load(Ordering::Relaxed) == 1));
+        }
+        receivers.into_iter().for_each(|receiver| receiver.join().unwrap());
+    });
+}
+
+/// WAT3 against WAT2: two senders go; the receiver sees the end, and what both did before.
+#[test]
+fn drop_of_the_senders_races_changed() {
+    model(|| {
+        let (tx, mut rx) = watch::channel(0);
+        let flags = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+        let senders: Vec<_> = [tx.clone(), tx]
+            .into_iter()
+            .enumerate()
+            .map(|(i, tx)| {
+                let flags = flags.clone();
+                thread::spawn(move || {
+                    flags[i].store(1, Ordering::Relaxed);
+                    drop(tx);
+                })
+            })
+            .collect();
+        assert!(block_on(rx.changed()).is_err());
+        assert!(flags.iter().all(|flag| flag.load(Ordering::Relaxed) == 1));
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+    });
+}
+
+/// WAT4: the sender waits for the last receiver.
+#[test]
+fn closed_races_drop_of_the_receivers() {
+    model(|| {
+        let (tx, rx) = watch::channel(0);
+        let second = rx.clone();
+        let a = thread::spawn(move || drop(rx));
+        let b = thread::spawn(move || drop(second));
+        block_on(tx.closed());
+        assert!(tx.is_closed());
+        a.join().unwrap();
+        b.join().unwrap();
+    });
+}
+
+/// Two receivers, one of which gives up: the other is woken.
+#[test]
+fn cancelled_changed_races_send() {
+    model(|| {
+        let (tx, mut rx) = watch::channel(0);
+        let mut other = rx.clone();
+        let quitter = thread::spawn(move || drop(poll_once(other.changed())));
+        let sender = thread::spawn(move || {
+            tx.send_replace(1);
+            tx
+        });
+        assert_eq!(*block_on(rx.wait_for(|&value| value == 1)).unwrap(), 1);
+        quitter.join().unwrap();
+        sender.join().unwrap();
+    });
+}
+
+/// The models can fail: values may be skipped.
+#[test]
+#[should_panic(expected = "the first value was skipped")]
+fn not_every_value_is_seen() {
+    model(|| {
+        let (tx, mut rx) = watch::channel(0);
+        let sender = thread::spawn(move || {
+            tx.send(1).unwrap();
+            tx.send(2).unwrap();
+        });
+        block_on(rx.changed()).unwrap();
+        assert_eq!(*rx.borrow(), 1, "the first value was skipped");
+        sender.join().unwrap();
+    });
+}
