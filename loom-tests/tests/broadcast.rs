@@ -70,22 +70,23 @@ fn last_message_races_the_end() {
 fn closed_publishes() {
     model(|| {
         let (tx, rx) = broadcast::channel::<u8>(1);
+        let other_tx = tx.clone();
         let flags = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
-        let senders: Vec<_> = [tx.clone(), tx]
-            .into_iter()
-            .enumerate()
-            .map(|(i, tx)| {
-                let flags = flags.clone();
-                thread::spawn(move || {
-                    flags[i].store(1, Ordering::Relaxed);
-                    drop(tx);
-                })
-            })
-            .collect();
-        if rx.is_closed() {
-            assert!(flags.iter().all(|flag| flag.load(Ordering::Relaxed) == 1));
-        }
-        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        let theirs = flags.clone();
+        let asker = thread::spawn(move || {
+            if rx.is_closed() {
+                assert!(theirs.iter().all(|flag| flag.load(Ordering::Relaxed) == 1));
+            }
+        });
+        let theirs = flags.clone();
+        let other = thread::spawn(move || {
+            theirs[1].store(1, Ordering::Relaxed);
+            drop(other_tx);
+        });
+        flags[0].store(1, Ordering::Relaxed);
+        drop(tx);
+        other.join().unwrap();
+        asker.join().unwrap();
     });
 }
 

@@ -215,79 +215,68 @@ fn the_end_publishes() {
     for asks in [false, true] {
         model(move || {
             let (tx, mut rx) = mpsc::unbounded_channel::<u8>();
-            let before = [Before::new(), Before::new()];
-            let senders: Vec<_> = [tx.clone(), tx]
-                .into_iter()
-                .zip(before.clone())
-                .map(|(tx, before)| {
-                    thread::spawn(move || {
-                        before.write();
-                        drop(tx);
-                    })
-                })
-                .collect();
-            let ended = if asks {
-                rx.is_closed()
-            } else {
-                rx.try_recv() == Err(TryRecvError::Disconnected)
-            };
-            if ended {
-                assert!(before.iter().all(|before| before.read() == 1));
-            }
-            senders.into_iter().for_each(|sender| sender.join().unwrap());
+            let other_tx = tx.clone();
+            let (one, other) = (Before::new(), Before::new());
+            let before = [one.clone(), other.clone()];
+            let receiver = thread::spawn(move || {
+                let ended = if asks {
+                    rx.is_closed()
+                } else {
+                    rx.try_recv() == Err(TryRecvError::Disconnected)
+                };
+                if ended {
+                    assert!(before.iter().all(|before| before.read() == 1));
+                }
+            });
+            let sender = thread::spawn(move || {
+                other.write();
+                drop(other_tx);
+            });
+            one.write();
+            drop(tx);
+            sender.join().unwrap();
+            receiver.join().unwrap();
         });
     }
 }
 
-/// CH1: who is refused sees what the receiver did before it closed.
+/// CH1: who is refused, or finds the channel closed, sees what the receiver did before it closed.
 #[test]
 fn refusal_publishes() {
-    model(|| {
-        let (tx, mut rx) = mpsc::unbounded_channel();
-        let before = Before::new();
-        let theirs = before.clone();
-        let receiver = thread::spawn(move || {
-            theirs.write();
-            rx.close();
-        });
-        if tx.send(1).is_err() {
-            assert_eq!(before.read(), 1);
-        }
-        receiver.join().unwrap();
-    });
-    model(|| {
-        let (tx, rx) = mpsc::unbounded_channel::<u8>();
-        let before = Before::new();
-        let theirs = before.clone();
-        let receiver = thread::spawn(move || {
-            theirs.write();
+    for asks in [false, true] {
+        model(move || {
+            let (tx, rx) = mpsc::unbounded_channel();
+            let before = Before::new();
+            let theirs = before.clone();
+            let sender = thread::spawn(move || {
+                let refused = if asks { tx.is_closed() } else { tx.send(1).is_err() };
+                if refused {
+                    assert_eq!(theirs.read(), 1);
+                }
+            });
+            before.write();
             drop(rx);
+            sender.join().unwrap();
         });
-        if tx.is_closed() {
-            assert_eq!(before.read(), 1);
-        }
-        receiver.join().unwrap();
-    });
+    }
 }
 
-/// CH3: a sender is slow with the first slot, while another one fills a block and more: the pointer that it
-/// finds is of a later block, and leads back.
+/// CH3: a sender waits for its block, while another one fills that block and more: the pointer that it finds
+/// then is of a later block, and leads back.
 #[test]
 fn slow_sender_finds_its_way_back() {
     model(|| {
         let (tx, mut rx) = mpsc::unbounded_channel();
-        let other_tx = tx.clone();
-        let other = thread::spawn(move || {
-            for n in 1..=4 {
-                other_tx.send(n).unwrap();
-            }
-        });
-        tx.send(0).unwrap();
-        other.join().unwrap();
+        let slow_tx = tx.clone();
+        let slow = thread::spawn(move || slow_tx.send(0).unwrap());
+        for n in 1..=5 {
+            tx.send(n).unwrap();
+        }
+        slow.join().unwrap();
         drop(tx);
         let mut got: Vec<i32> = std::iter::from_fn(|| rx.try_recv().ok()).collect();
         got.retain(|&n| n != 0);
-        assert_eq!(got, [1, 2, 3, 4]);
+        assert_eq!(got, [1, 2, 3, 4, 5]);
     });
 }
 

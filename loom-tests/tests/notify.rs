@@ -14,7 +14,7 @@ use sync_support::{block_on, model, poll_once};
 
 /// A Notify, and a cell that is written before the notification and read after.
 struct Published {
-    notify: Notify,
+    notify: Arc<Notify>,
     cell: UnsafeCell<usize>,
 }
 
@@ -25,7 +25,7 @@ unsafe impl Send for Published {}
 
 impl Published {
     fn new() -> Arc<Self> {
-        Arc::new(Published { notify: Notify::new(), cell: UnsafeCell::new(0) })
+        Arc::new(Published { notify: Arc::new(Notify::new()), cell: UnsafeCell::new(0) })
     }
 
     fn write(&self) {
@@ -103,53 +103,38 @@ fn notify_waiters_publishes_to_those_who_looked_before() {
 /// or of all, for a future that waits, and of all for one that was not polled, beside another that waits.
 #[test]
 fn notification_seen_without_a_wake_publishes() {
-    for (all, polled, beside) in
-        [(false, true, false), (true, true, false), (true, false, false), (true, false, true)]
-    {
+    for (all, polled, beside) in [
+        (false, true, false),
+        (false, false, false),
+        (true, true, false),
+        (true, false, false),
+        (true, false, true),
+    ] {
         model(move || {
             let shared = Published::new();
-            let mut waiter = Box::pin(shared.notify.notified());
+            let mut future = Box::pin(shared.notify.clone().notified_owned());
             let mut other = Box::pin(shared.notify.notified());
             if polled {
-                assert!(poll_once(waiter.as_mut()).is_none());
+                assert!(poll_once(future.as_mut()).is_none());
             }
             if beside {
                 assert!(poll_once(other.as_mut()).is_none());
             }
             let theirs = shared.clone();
-            let notifier = thread::spawn(move || {
-                theirs.write();
-                if all { theirs.notify.notify_waiters() } else { theirs.notify.notify_one() }
+            let waiter = thread::spawn(move || {
+                if poll_once(future.as_mut()).is_some() {
+                    assert_eq!(theirs.read(), 1);
+                }
             });
-            if poll_once(waiter.as_mut()).is_some() {
-                assert_eq!(shared.read(), 1);
+            shared.write();
+            if all {
+                shared.notify.notify_waiters()
+            } else {
+                shared.notify.notify_one()
             }
-            notifier.join().unwrap();
+            waiter.join().unwrap();
         });
     }
-}
-
-/// NTF2: the permit goes to another while all are notified: the generation that is seen then publishes.
-#[test]
-fn generation_seen_behind_a_lost_permit_publishes() {
-    model(|| {
-        let shared = Published::new();
-        shared.notify.notify_one();
-        let mut waiter = Box::pin(shared.notify.notified());
-        let theirs = shared.clone();
-        let notifier = thread::spawn(move || {
-            theirs.write();
-            theirs.notify.notify_waiters();
-        });
-        let theirs = shared.clone();
-        let rival = thread::spawn(move || poll_once(theirs.notify.notified()).is_some());
-        let done = poll_once(waiter.as_mut()).is_some();
-        // Without the permit it is done by the generation.
-        if rival.join().unwrap() && done {
-            assert_eq!(shared.read(), 1);
-        }
-        notifier.join().unwrap();
-    });
 }
 
 /// NTF7 against NTF4: a waiter that is dropped while it is notified hands the notification on.

@@ -130,3 +130,22 @@ fn wake_races_park_of_a_current_thread_runtime() {
         outside.join().unwrap();
     });
 }
+
+/// C2, C3: two threads in `block_on` of one current-thread runtime. The one that goes without the core at
+/// first may take it over at the very moment at which its future is woken, which moves it from its parker
+/// to the driver.
+#[test]
+fn wake_races_taking_over_the_core() {
+    model(|| {
+        let runtime = Arc::new(Builder::new_current_thread().build().unwrap());
+        let (sender, receiver) = filch::sync::oneshot::channel();
+        let waiting = {
+            let runtime = runtime.clone();
+            thread::spawn(move || runtime.block_on(receiver).unwrap())
+        };
+        let sending = thread::spawn(move || sender.send(7).unwrap());
+        runtime.block_on(async {});
+        assert_eq!(waiting.join().unwrap(), 7);
+        sending.join().unwrap();
+    });
+}

@@ -11,7 +11,7 @@ use sync_support::{block_on, model, poll_once};
 
 /// A semaphore, and a cell that only a holder of its permit may touch.
 struct Guarded {
-    semaphore: Semaphore,
+    semaphore: Arc<Semaphore>,
     cell: UnsafeCell<usize>,
 }
 
@@ -22,7 +22,8 @@ unsafe impl Send for Guarded {}
 
 impl Guarded {
     fn new(permits: usize) -> Arc<Self> {
-        Arc::new(Guarded { semaphore: Semaphore::new(permits), cell: UnsafeCell::new(0) })
+        let semaphore = Arc::new(Semaphore::new(permits));
+        Arc::new(Guarded { semaphore, cell: UnsafeCell::new(0) })
     }
 
     fn add(&self) {
@@ -90,42 +91,30 @@ fn release_publishes_to_the_one_who_gathers() {
     });
 }
 
-/// SEM4, SEM6: the grant is seen by a poll that no wake-up brought about: it must publish by itself.
+/// SEM4, SEM8, SEM6: the grant, or the refusal, is seen by a poll that no wake-up brought about: it must
+/// publish by itself.
 #[test]
-fn grant_seen_without_a_wake_publishes() {
-    model(|| {
-        let shared = Guarded::new(0);
-        let mut acquire = Box::pin(shared.semaphore.acquire());
-        assert!(poll_once(acquire.as_mut()).is_none());
-        let theirs = shared.clone();
-        let other = thread::spawn(move || {
-            theirs.add();
-            theirs.semaphore.add_permits(1);
+fn outcome_seen_without_a_wake_publishes() {
+    for closes in [false, true] {
+        model(move || {
+            let shared = Guarded::new(0);
+            let mut acquire = Box::pin(shared.semaphore.clone().acquire_owned());
+            assert!(poll_once(acquire.as_mut()).is_none());
+            let theirs = shared.clone();
+            let waiter = thread::spawn(move || {
+                if poll_once(acquire.as_mut()).is_some() {
+                    assert_eq!(theirs.get(), 1);
+                }
+            });
+            shared.add();
+            if closes {
+                shared.semaphore.close()
+            } else {
+                shared.semaphore.add_permits(1)
+            }
+            waiter.join().unwrap();
         });
-        if poll_once(acquire.as_mut()).is_some() {
-            assert_eq!(shared.get(), 1);
-        }
-        other.join().unwrap();
-    });
-}
-
-/// SEM8, SEM6: the same for the refusal.
-#[test]
-fn refusal_seen_without_a_wake_publishes() {
-    model(|| {
-        let shared = Guarded::new(0);
-        let mut acquire = Box::pin(shared.semaphore.acquire());
-        assert!(poll_once(acquire.as_mut()).is_none());
-        let theirs = shared.clone();
-        let other = thread::spawn(move || {
-            theirs.add();
-            theirs.semaphore.close();
-        });
-        if poll_once(acquire.as_mut()).is_some() {
-            assert_eq!(shared.get(), 1);
-        }
-        other.join().unwrap();
-    });
+    }
 }
 
 /// SEM5: permits that are left over after the waiters publish, too: to a taker, and to one who forgets them.
@@ -137,19 +126,19 @@ fn left_over_permits_publish() {
             let mut acquire = Box::pin(shared.semaphore.acquire());
             assert!(poll_once(acquire.as_mut()).is_none());
             let theirs = shared.clone();
-            let other = thread::spawn(move || {
-                theirs.add();
-                theirs.semaphore.add_permits(2);
+            let taker = thread::spawn(move || {
+                let taken = if forgets {
+                    theirs.semaphore.forget_permits(1) == 1
+                } else {
+                    theirs.semaphore.try_acquire().is_ok()
+                };
+                if taken {
+                    assert_eq!(theirs.get(), 1);
+                }
             });
-            let taken = if forgets {
-                shared.semaphore.forget_permits(1) == 1
-            } else {
-                shared.semaphore.try_acquire().is_ok()
-            };
-            if taken {
-                assert_eq!(shared.get(), 1);
-            }
-            other.join().unwrap();
+            shared.add();
+            shared.semaphore.add_permits(2);
+            taker.join().unwrap();
         });
     }
 }
@@ -234,30 +223,29 @@ fn release_in_batches_races_cancel() {
 /// SEM3, SEM8: who counts the permits, or asks whether it is closed, sees what was done before.
 #[test]
 fn counting_and_asking_synchronise() {
-    model(|| {
-        let shared = Guarded::new(0);
-        let theirs = shared.clone();
-        let other = thread::spawn(move || {
-            theirs.add();
-            theirs.semaphore.add_permits(1);
+    for closes in [false, true] {
+        model(move || {
+            let shared = Guarded::new(0);
+            let theirs = shared.clone();
+            let asker = thread::spawn(move || {
+                let done = if closes {
+                    theirs.semaphore.is_closed()
+                } else {
+                    theirs.semaphore.available_permits() == 1
+                };
+                if done {
+                    assert_eq!(theirs.get(), 1);
+                }
+            });
+            shared.add();
+            if closes {
+                shared.semaphore.close()
+            } else {
+                shared.semaphore.add_permits(1)
+            }
+            asker.join().unwrap();
         });
-        if shared.semaphore.available_permits() == 1 {
-            assert_eq!(shared.get(), 1);
-        }
-        other.join().unwrap();
-    });
-    model(|| {
-        let shared = Guarded::new(0);
-        let theirs = shared.clone();
-        let other = thread::spawn(move || {
-            theirs.add();
-            theirs.semaphore.close();
-        });
-        if shared.semaphore.is_closed() {
-            assert_eq!(shared.get(), 1);
-        }
-        other.join().unwrap();
-    });
+    }
 }
 
 /// The models can fail: with two permits the holders are not exclusive.

@@ -52,22 +52,23 @@ fn version_publishes() {
 fn closed_publishes() {
     model(|| {
         let (tx, rx) = watch::channel(());
+        let other_rx = rx.clone();
         let flags = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
-        let receivers: Vec<_> = [rx.clone(), rx]
-            .into_iter()
-            .enumerate()
-            .map(|(i, rx)| {
-                let flags = flags.clone();
-                thread::spawn(move || {
-                    flags[i].store(1, Ordering::Relaxed);
-                    drop(rx);
-                })
-            })
-            .collect();
-        if tx.is_closed() {
-            assert!(flags.iter().all(|flag| flag.load(Ordering::Relaxed) == 1));
-        }
-        receivers.into_iter().for_each(|receiver| receiver.join().unwrap());
+        let theirs = flags.clone();
+        let asker = thread::spawn(move || {
+            if tx.is_closed() {
+                assert!(theirs.iter().all(|flag| flag.load(Ordering::Relaxed) == 1));
+            }
+        });
+        let theirs = flags.clone();
+        let other = thread::spawn(move || {
+            theirs[1].store(1, Ordering::Relaxed);
+            drop(other_rx);
+        });
+        flags[0].store(1, Ordering::Relaxed);
+        drop(rx);
+        other.join().unwrap();
+        asker.join().unwrap();
     });
 }
 

@@ -25,3 +25,35 @@ pub fn spin_hint() {
     #[cfg(filch_loom)]
     loom::thread::yield_now();
 }
+
+/// The value that a compare-exchange loop begins with.
+///
+/// A relaxed load. In a model it is an exchange that changes nothing: of each atomic loom remembers only
+/// the last access, so that a load right before the exchange would hide an earlier load of another thread
+/// from it, and with that all executions in which the exchange comes before that load.
+pub trait FirstGuess {
+    /// What the atomic holds.
+    type Value;
+
+    /// The value as it is, or was a moment ago; the exchange that follows decides.
+    fn first_guess(&self) -> Self::Value;
+}
+
+macro_rules! first_guess {
+    ($($atomic:ident: $value:ty),+) => {$(
+        impl FirstGuess for $atomic {
+            type Value = $value;
+
+            #[inline(always)]
+            fn first_guess(&self) -> $value {
+                // ordering: Relaxed, both. Only a guess: the exchange that follows acquires.
+                #[cfg(not(filch_loom))]
+                return self.load(Ordering::Relaxed);
+                #[cfg(filch_loom)]
+                return self.fetch_or(0, Ordering::Relaxed);
+            }
+        }
+    )+};
+}
+
+first_guess!(AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize);

@@ -1,9 +1,9 @@
-//! Counting polls and drops.
+//! Counting polls and drops, and holding threads back.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
@@ -69,6 +69,40 @@ impl Drop for OnDrop {
                 assert_eq!(thread, thread::current().id(), "dropped on another thread");
             }
         }
+    }
+}
+
+/// Holds threads back until it is opened.
+#[derive(Debug, Default)]
+pub struct Gate {
+    is_open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    /// A closed one.
+    pub fn closed() -> Arc<Gate> {
+        Arc::default()
+    }
+
+    /// Waits until it is open.
+    ///
+    /// # Panics
+    /// If that takes longer than [`PATIENCE`](crate::PATIENCE).
+    #[track_caller]
+    pub fn pass(&self) {
+        let closed = self.is_open.lock().expect("nobody panics with it");
+        let (is_open, _) = self
+            .opened
+            .wait_timeout_while(closed, crate::PATIENCE, |open| !*open)
+            .expect("nobody panics with it");
+        assert!(*is_open, "nobody opened");
+    }
+
+    /// Lets everyone pass, from now on.
+    pub fn open(&self) {
+        *self.is_open.lock().expect("nobody panics with it") = true;
+        self.opened.notify_all();
     }
 }
 

@@ -2,14 +2,16 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`count`] | futures and guards that count polls and drops |
+//! | [`count`] | futures and guards that count polls and drops; gates |
 //! | [`panics`] | what a function's panic says, and where it happened |
 //! | [`process`] | a test in a process of its own; threads, descriptors and memory of this one |
-//! | [`runtimes`] | runtimes of every kind, and checks that one still works |
+//! | [`reports`] | panics that a runtime reports |
+//! | [`runtimes`] | runtimes of every kind, their ends, and checks that one still works |
 
 pub mod count;
 pub mod panics;
 pub mod process;
+pub mod reports;
 pub mod runtimes;
 
 use std::time::Duration;

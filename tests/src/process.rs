@@ -41,6 +41,20 @@ pub fn child(name: &str, variables: &[(&str, &str)]) -> Ended {
     Ended { status, output }
 }
 
+/// Runs `test`, the body of the test `name` of this binary, alone in a new process.
+///
+/// # Panics
+/// If it fails there.
+pub fn alone(name: &str, test: impl FnOnce()) {
+    if is_child(name) {
+        return test();
+    }
+    let ended = child(name, &[]);
+    assert!(ended.status.success(), "{}", ended.output);
+    // A wrong name runs nothing, successfully.
+    assert!(ended.output.contains("1 passed"), "{}", ended.output);
+}
+
 fn drain(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();

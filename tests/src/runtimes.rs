@@ -1,4 +1,4 @@
-//! Runtimes of every kind.
+//! Runtimes of every kind, and their ends.
 
 use std::future::Future;
 use std::sync::{Arc, Barrier};
@@ -46,6 +46,47 @@ impl Kind {
     /// One of it.
     pub fn runtime(self) -> Runtime {
         self.builder().build().expect("a runtime")
+    }
+}
+
+/// How a runtime is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By its destructor.
+    Drop,
+    /// By `shutdown_timeout`, with more time than it needs.
+    Timeout,
+    /// By `shutdown_background`.
+    Background,
+    /// By `shutdown`, with more time than it needs.
+    Grace,
+}
+
+impl End {
+    /// All of them.
+    pub const ALL: [End; 4] = [End::Drop, End::Timeout, End::Background, End::Grace];
+
+    /// Ends it.
+    ///
+    /// # Panics
+    /// If `shutdown` reports that something did not end.
+    #[track_caller]
+    pub fn end(self, runtime: Runtime) {
+        match self {
+            End::Drop => drop(runtime),
+            End::Timeout => runtime.shutdown_timeout(crate::PATIENCE),
+            End::Background => runtime.shutdown_background(),
+            End::Grace => {
+                let report = runtime.shutdown(crate::PATIENCE);
+                assert!(report.is_clean(), "{report}");
+                assert_eq!(report.to_string(), "everything ended");
+            }
+        }
+    }
+
+    /// Whether the tasks are gone when it returns: not if workers end on their own.
+    pub fn waits(self, kind: Kind) -> bool {
+        self != End::Background || kind == Kind::CurrentThread
     }
 }
 

@@ -34,10 +34,17 @@ fn refused(result: io::Result<Runtime>) -> String {
 
 #[test]
 fn counts_of_zero_panic_in_the_setter() {
-    let setters: [(&str, fn(&mut Builder)); 3] = [
-        ("Worker threads", |builder| drop(builder.worker_threads(0))),
-        ("Max blocking threads", |builder| drop(builder.max_blocking_threads(0))),
-        ("Compute threads", |builder| drop(builder.compute_threads(0))),
+    type Setter = fn(&mut Builder);
+    let setters: [(&str, Setter); 3] = [
+        ("Worker threads", |builder| {
+            let _ = builder.worker_threads(0);
+        }),
+        ("Max blocking threads", |builder| {
+            let _ = builder.max_blocking_threads(0);
+        }),
+        ("Compute threads", |builder| {
+            let _ = builder.compute_threads(0);
+        }),
     ];
     for mut builder in [Builder::new_multi_thread(), Builder::new_current_thread()] {
         for (what, setter) in setters {
@@ -81,8 +88,8 @@ fn worker_counts_are_kept() {
 
 /// Sets the variable that says how many workers, or removes it.
 fn set_workers(value: Option<&OsStr>) {
-    // SAFETY: called in a process that runs one test, on one thread, while no runtime is there.
     match value {
+        // SAFETY: called in a process that runs one test, on one thread, while no runtime is there.
         Some(value) => unsafe { std::env::set_var(VARIABLE, value) },
         // SAFETY: as above.
         None => unsafe { std::env::remove_var(VARIABLE) },
@@ -214,11 +221,12 @@ fn names(runtime: &Runtime) -> HashSet<String> {
 
 #[test]
 fn threads_have_the_names_that_were_chosen() {
+    let expect = |name: &str| HashSet::from([name.to_owned(), format!("{name}-compute")]);
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(3);
-    assert_eq!(names(&builder.build().unwrap()), HashSet::from(["filch-worker".to_owned()]));
+    assert_eq!(names(&builder.build().unwrap()), expect("filch-worker"));
     builder.thread_name("oven");
-    assert_eq!(names(&builder.build().unwrap()), HashSet::from(["oven".to_owned()]));
+    assert_eq!(names(&builder.build().unwrap()), expect("oven"));
     let number = AtomicUsize::new(0);
     builder.thread_name_fn(move || format!("oven-{}", number.fetch_add(1, Ordering::Relaxed)));
     let numbered = names(&builder.build().unwrap());

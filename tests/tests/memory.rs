@@ -74,7 +74,6 @@ fn round<const WORDS: usize>(kind: Kind) {
     };
     let grown = runtime.block_on(async { filch::spawn(spawned).await.unwrap() });
     let size = size_of::<Forever<WORDS>>();
-    #[expect(clippy::cast_precision_loss, reason = "both are far below 2^52")]
     let overhead = grown as f64 / TASKS as f64 - size as f64;
     println!("{kind:?}: a future of {size} bytes costs {overhead:.1} more");
     assert!(overhead <= OVERHEAD, "{kind:?}: {size} bytes and {overhead:.1}");

@@ -147,6 +147,7 @@ fn handle_answers_and_enters_and_cancels_what_it_spawns() {
 }
 
 #[test]
+#[expect(clippy::async_yields_async, reason = "the sleep is polled after the runtime's end")]
 fn sleeps_panic_and_say_why() {
     for kind in Kind::ALL {
         let runtime = kind.runtime();

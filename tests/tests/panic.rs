@@ -3,16 +3,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread;
 
-use filch::runtime::Runtime;
 use filch::sync::oneshot;
 use filch::task::{self, JoinError};
-use filch_tests::PATIENCE;
 use filch_tests::count::{Count, poll_once};
 use filch_tests::panics::{PanicOnDrop, expected, install_hook, message};
+use filch_tests::reports::reporting;
 use filch_tests::runtimes::{Kind, assert_all_workers_run};
 
 /// The text of a task's panic.
@@ -93,8 +91,7 @@ fn destructors_that_panic_take_nothing_with_them() {
             Whose::OutputOfADroppedHandle,
             Whose::JoinWaker,
         ] {
-            let (reports, reported) = mpsc::channel();
-            let runtime = reporting(kind, reports);
+            let (runtime, reports) = reporting(kind);
             let bomb = PanicOnDrop("in drop");
             match whose {
                 Whose::FutureOfACompleteTask => {
@@ -124,7 +121,7 @@ fn destructors_that_panic_take_nothing_with_them() {
                 }
                 Whose::OutputOfADetachedTask => {
                     drop(runtime.spawn(async move { bomb }));
-                    await_report(&runtime, &reported, "expected: in drop");
+                    reports.next(&runtime, "expected: in drop");
                 }
                 Whose::OutputOfADroppedHandle => {
                     let task = runtime.spawn(async move { bomb });
@@ -132,7 +129,7 @@ fn destructors_that_panic_take_nothing_with_them() {
                         runtime.block_on(task::yield_now());
                     }
                     drop(task);
-                    await_report(&runtime, &reported, "expected: in drop");
+                    reports.next(&runtime, "expected: in drop");
                 }
                 Whose::JoinWaker => {
                     let (go, gone) = oneshot::channel::<()>();
@@ -147,110 +144,12 @@ fn destructors_that_panic_take_nothing_with_them() {
                         runtime.block_on(task::yield_now());
                     }
                     drop((task, abort));
-                    await_report(&runtime, &reported, "expected: in drop");
+                    reports.next(&runtime, "expected: in drop");
                 }
             }
             assert_all_workers_run(&runtime);
             drop(runtime);
         }
-    }
-}
-
-/// A runtime whose unhandled panics are sent there.
-fn reporting(kind: Kind, to: mpsc::Sender<Report>) -> Runtime {
-    let to = std::sync::Mutex::new(to);
-    kind.builder()
-        .unhandled_panic(filch::runtime::UnhandledPanic::Call(Arc::new(move |info| {
-            let report = Report {
-                name: info.name().map(str::to_owned),
-                file: info.location().file(),
-                line: info.location().line(),
-                message: info.message().to_owned(),
-            };
-            let _ = to.lock().unwrap().send(report);
-        })))
-        .build()
-        .unwrap()
-}
-
-/// A panic that nobody awaited.
-#[derive(Debug)]
-struct Report {
-    name: Option<String>,
-    file: &'static str,
-    line: u32,
-    message: String,
-}
-
-fn await_report(runtime: &Runtime, reports: &mpsc::Receiver<Report>, message: &str) -> Report {
-    let start = std::time::Instant::now();
-    loop {
-        if let Ok(report) = reports.try_recv() {
-            assert_eq!(report.message, message);
-            return report;
-        }
-        assert!(start.elapsed() < PATIENCE, "no report of {message:?}");
-        // Several turns: a current-thread runtime runs its tasks in here.
-        runtime.block_on(task::yield_now());
-    }
-}
-
-#[test]
-fn detached_tasks_panic_is_reported_with_name_place_and_message() {
-    install_hook();
-    for kind in Kind::ALL {
-        let (reports, reported) = mpsc::channel();
-        let runtime = reporting(kind, reports);
-        let line = line!() + 1;
-        drop(runtime.spawn(async { expected("nobody awaits this") }));
-        let report = await_report(&runtime, &reported, "expected: nobody awaits this");
-        assert_eq!((report.name, report.file, report.line), (None, file!(), line), "{kind:?}");
-
-        runtime.block_on(async {
-            let named = task::Builder::new().name("accountant");
-            drop(named.spawn(async { expected("in a named one") }).unwrap());
-        });
-        let report = await_report(&runtime, &reported, "expected: in a named one");
-        assert_eq!(report.name.as_deref(), Some("accountant"), "{kind:?}");
-
-        drop(runtime.spawn_blocking(|| expected("in a blocking call")));
-        await_report(&runtime, &reported, "expected: in a blocking call");
-        drop(runtime.handle().spawn_compute(|| expected("in a computation")));
-        await_report(&runtime, &reported, "expected: in a computation");
-
-        // Awaited: whoever awaits it hears of it, and nobody else.
-        let awaited = runtime.spawn(async { expected("awaited") });
-        assert!(runtime.block_on(awaited).unwrap_err().is_panic());
-        // Its handle is dropped after it panicked: nobody will hear of it but by the report.
-        let dropped = runtime.spawn(async { expected("handle dropped later") });
-        while !dropped.is_finished() {
-            runtime.block_on(task::yield_now());
-        }
-        assert!(reported.try_recv().is_err(), "{kind:?}: the handle might still be awaited");
-        drop(dropped);
-        await_report(&runtime, &reported, "expected: handle dropped later");
-        drop(runtime);
-        assert!(reported.try_recv().is_err(), "{kind:?}: each once");
-    }
-}
-
-#[test]
-fn function_for_unhandled_panics_may_panic() {
-    install_hook();
-    for kind in Kind::ALL {
-        let calls = Count::new();
-        let counted = calls.clone();
-        let policy = filch::runtime::UnhandledPanic::Call(Arc::new(move |_| {
-            counted.add();
-            expected("in the function");
-        }));
-        let runtime = kind.builder().unhandled_panic(policy).build().unwrap();
-        drop(runtime.spawn(async { expected("reported") }));
-        while calls.get() == 0 {
-            runtime.block_on(task::yield_now());
-        }
-        assert_all_workers_run(&runtime);
-        assert_eq!(calls.get(), 1, "{kind:?}");
     }
 }
 
@@ -272,8 +171,7 @@ impl Wake for PanicsInWake {
 fn join_waker_that_panics_is_reported_and_the_output_is_kept() {
     install_hook();
     for kind in Kind::ALL {
-        let (reports, reported) = mpsc::channel();
-        let runtime = reporting(kind, reports);
+        let (runtime, reports) = reporting(kind);
         let (go, gone) = oneshot::channel::<()>();
         let mut task = runtime.spawn(async move {
             gone.await.unwrap();
@@ -283,7 +181,7 @@ fn join_waker_that_panics_is_reported_and_the_output_is_kept() {
         let waker = Waker::from(Arc::new(PanicsInWake(wakes.clone())));
         assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
         go.send(()).unwrap();
-        await_report(&runtime, &reported, "expected: in wake");
+        reports.next(&runtime, "expected: in wake");
         assert_eq!(wakes.get(), 1);
         assert_eq!(runtime.block_on(task).unwrap(), "kept", "{kind:?}");
         assert_all_workers_run(&runtime);
@@ -310,65 +208,6 @@ fn timer_waker_that_panics_costs_no_other_timer() {
         assert_eq!(wakes.get(), 1, "{kind:?}");
         assert_all_workers_run(&runtime);
     }
-}
-
-#[test]
-fn hooks_that_panic_cost_no_thread() {
-    install_hook();
-    for kind in Kind::ALL {
-        let calls: [Count; 4] = std::array::from_fn(|_| Count::new());
-        let hook = |which: usize| {
-            let count = calls[which].clone();
-            move || {
-                count.add();
-                expected("in a hook");
-            }
-        };
-        let runtime = kind
-            .builder()
-            .on_thread_start(hook(0))
-            .on_thread_stop(hook(1))
-            .on_thread_park(hook(2))
-            .on_thread_unpark(hook(3))
-            .build()
-            .unwrap();
-        assert_all_workers_run(&runtime);
-        runtime.block_on(async {
-            filch::spawn(async { filch::time::sleep(std::time::Duration::from_millis(2)).await })
-                .await
-                .unwrap();
-            assert_eq!(task::spawn_blocking(|| 1).await.unwrap(), 1);
-            assert_eq!(task::spawn_compute(|| 2).await.unwrap(), 2);
-        });
-        assert_all_workers_run(&runtime);
-        drop(runtime);
-        let [started, stopped, parked, unparked] = calls.map(|count| count.get());
-        assert!(started > 0 && parked > 0 && unparked > 0, "{kind:?}");
-        assert_eq!(started, stopped, "{kind:?}: each thread that started stopped");
-    }
-}
-
-#[test]
-fn thread_name_function_that_panics_loses_no_blocking_call() {
-    install_hook();
-    // Called by whoever starts a thread; workers have theirs already.
-    let calls = Count::new();
-    let counted = calls.clone();
-    let runtime = Kind::OneWorker
-        .builder()
-        .thread_name_fn(move || {
-            counted.add();
-            if counted.get() == 2 {
-                expected("in the naming function");
-            }
-            "named".to_owned()
-        })
-        .build()
-        .unwrap();
-    let refused = filch_tests::panics::caught(|| drop(runtime.spawn_blocking(|| ())));
-    assert_eq!(refused.message, "expected: in the naming function");
-    let job = runtime.spawn_blocking(|| thread::current().name().map(str::to_owned));
-    assert_eq!(runtime.block_on(job).unwrap().as_deref(), Some("named"));
 }
 
 #[test]

@@ -1,13 +1,73 @@
-//! What a runtime does about panics that nobody awaits: report, abort, shut down.
+//! What a runtime does about panics that nobody awaits: report, call back, abort, shut down.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use filch::runtime::{LocalOptions, UnhandledPanic};
 use filch::task;
 use filch_tests::count::{Count, forever};
 use filch_tests::panics::{caught, expected, install_hook};
 use filch_tests::process::{child, is_child};
-use filch_tests::runtimes::{Kind, block_on_elsewhere};
+use filch_tests::reports::reporting;
+use filch_tests::runtimes::{Kind, assert_all_workers_run, block_on_elsewhere};
+
+#[test]
+fn detached_tasks_panic_is_reported_with_name_place_and_message() {
+    install_hook();
+    for kind in Kind::ALL {
+        let (runtime, reports) = reporting(kind);
+        let line = line!() + 1;
+        drop(runtime.spawn(async { expected("nobody awaits this") }));
+        let report = reports.next(&runtime, "expected: nobody awaits this");
+        assert_eq!((report.name, report.file, report.line), (None, file!(), line), "{kind:?}");
+
+        runtime.block_on(async {
+            let named = task::Builder::new().name("accountant");
+            drop(named.spawn(async { expected("in a named one") }).unwrap());
+        });
+        let report = reports.next(&runtime, "expected: in a named one");
+        assert_eq!(report.name.as_deref(), Some("accountant"), "{kind:?}");
+
+        drop(runtime.spawn_blocking(|| expected("in a blocking call")));
+        reports.next(&runtime, "expected: in a blocking call");
+        drop(runtime.handle().spawn_compute(|| expected("in a computation")));
+        reports.next(&runtime, "expected: in a computation");
+
+        // Awaited: whoever awaits it hears of it, and nobody else.
+        let awaited = runtime.spawn(async { expected("awaited") });
+        assert!(runtime.block_on(awaited).unwrap_err().is_panic());
+        // Its handle is dropped after it panicked: nobody will hear of it but by the report.
+        let dropped = runtime.spawn(async { expected("handle dropped later") });
+        while !dropped.is_finished() {
+            runtime.block_on(task::yield_now());
+        }
+        assert!(reports.is_empty(), "{kind:?}: the handle might still be awaited");
+        drop(dropped);
+        reports.next(&runtime, "expected: handle dropped later");
+        drop(runtime);
+        assert!(reports.is_empty(), "{kind:?}: each once");
+    }
+}
+
+#[test]
+fn function_for_unhandled_panics_may_panic() {
+    install_hook();
+    for kind in Kind::ALL {
+        let calls = Count::new();
+        let counted = calls.clone();
+        let policy = UnhandledPanic::Call(Arc::new(move |_| {
+            counted.add();
+            expected("in the function");
+        }));
+        let runtime = kind.builder().unhandled_panic(policy).build().unwrap();
+        drop(runtime.spawn(async { expected("reported") }));
+        while calls.get() == 0 {
+            runtime.block_on(task::yield_now());
+        }
+        assert_all_workers_run(&runtime);
+        assert_eq!(calls.get(), 1, "{kind:?}");
+    }
+}
 
 #[test]
 fn default_reports_on_standard_error() {

@@ -9,6 +9,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -29,6 +30,11 @@ pub(crate) struct Source<S: AsFd> {
     /// Empty only while it is dropped.
     socket: Option<S>,
 }
+
+// A panic of a waker or of a closure of `try_io` leaves a socket as it was: its state is the kernel's,
+// and the registration's word is changed in single steps.
+impl<S: AsFd> UnwindSafe for Source<S> {}
+impl<S: AsFd> RefUnwindSafe for Source<S> {}
 
 impl<S: AsFd> Source<S> {
     /// Registers a socket, which must be non-blocking, with the current runtime.

@@ -20,17 +20,25 @@ use crate::task::{JoinHandle, Runnable, new_unlisted};
 
 /// The pools of one runtime.
 pub(crate) struct BlockingWork {
-    pool: Pool<Runnable>,
+    pool: Pool<Job>,
     #[cfg(not(filch_loom))]
-    compute: blocking::Compute<Runnable>,
+    compute: blocking::Compute<Job>,
     owner: Arc<Owner>,
     /// The runtime that the threads enter. Weak, since the runtime owns the pools.
     runtime: Arc<OnceLock<WeakHandle>>,
 }
 
-impl blocking::Job for Runnable {
+/// What the pools queue. The fields are dropped in this order: the clock goes on when whoever awaits the
+/// work has been woken, and no sooner.
+struct Job {
+    task: Runnable,
+    clock: Option<HoldClock>,
+}
+
+impl blocking::Job for Job {
     fn run(self) {
-        Runnable::run(self);
+        self.task.run();
+        drop(self.clock);
     }
 
     fn cancel(self) {
@@ -98,21 +106,21 @@ impl BlockingWork {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let work = OnceWork::new(f, driver);
-        let (job, join) = new_unlisted(self.owner.clone(), meta, || work);
+        let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(f)));
+        let job = Job { task, clock: HoldClock::if_paused(driver) };
         self.submit(job);
         join
     }
 
     /// Runs `f` on the pool, with nobody to await it.
     pub(crate) fn run_detached(&self, f: Box<dyn FnOnce() + Send>) {
-        let work = OnceWork { f: Some(f), _clock: None };
-        let (job, join) = new_unlisted(self.owner.clone(), crate::task::here(), || work);
+        let meta = crate::task::here();
+        let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(f)));
         drop(join);
-        self.submit(job);
+        self.submit(Job { task, clock: None });
     }
 
-    fn submit(&self, job: Runnable) {
+    fn submit(&self, job: Job) {
         match self.pool.submit(job) {
             Submitted::Queued => {}
             // Dropping the job cancels it, and its join handle says so.
@@ -147,8 +155,8 @@ impl BlockingWork {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let work = OnceWork::new(f, driver);
-        let (job, join) = new_unlisted(self.owner.clone(), meta, || work);
+        let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(f)));
+        let job = Job { task, clock: HoldClock::if_paused(driver) };
         #[cfg(filch_loom)]
         self.submit(job);
         #[cfg(not(filch_loom))]
@@ -198,25 +206,14 @@ impl BlockingWork {
 }
 
 /// A future that calls a function at its first poll.
-struct OnceWork<F> {
-    f: Option<F>,
-    _clock: Option<HoldClock>,
-}
-
-impl<F> OnceWork<F> {
-    fn new(f: F, driver: &Arc<Driver>) -> Self {
-        // A paused clock must not run ahead of work that is under way.
-        let paused = filch_timer::any_clock_was_paused() && driver.timers().clock().is_paused();
-        OnceWork { f: Some(f), _clock: paused.then(|| HoldClock::new(driver.clone())) }
-    }
-}
+struct OnceWork<F>(Option<F>);
 
 impl<F: FnOnce() -> R, R> Future for OnceWork<F> {
     type Output = R;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
         let _unconstrained = coop::unconstrained();
-        match self.f.take() {
+        match self.0.take() {
             Some(f) => Poll::Ready(f()),
             None => unreachable!("work is polled once"),
         }
@@ -230,9 +227,13 @@ impl<F> Unpin for OnceWork<F> {}
 struct HoldClock(Arc<Driver>);
 
 impl HoldClock {
-    fn new(driver: Arc<Driver>) -> Self {
-        driver.timers().clock().inhibit_auto_advance();
-        HoldClock(driver)
+    /// A paused clock must not run ahead of work that is under way.
+    fn if_paused(driver: &Arc<Driver>) -> Option<Self> {
+        let paused = filch_timer::any_clock_was_paused() && driver.timers().clock().is_paused();
+        paused.then(|| {
+            driver.timers().clock().inhibit_auto_advance();
+            HoldClock(driver.clone())
+        })
     }
 }
 

@@ -148,14 +148,16 @@ impl Builder {
         self
     }
 
-    /// The name of every thread of the runtime. Default `filch-worker`.
+    /// The name of every thread of the runtime; those for
+    /// [`spawn_compute`](crate::task::spawn_compute) have `-compute` after it. Default `filch-worker`.
     pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
         let name = name.into();
         self.thread_name = Arc::new(move || name.clone());
         self
     }
 
-    /// A function that names each thread of the runtime.
+    /// A function that names each thread of the runtime; `-compute` is added as in
+    /// [`thread_name`](Self::thread_name).
     pub fn thread_name_fn<F>(&mut self, f: F) -> &mut Self
     where
         F: Fn() -> String + Send + Sync + 'static,

@@ -445,8 +445,9 @@ impl Wake for MainWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // ordering: Release; pairs with `take_woken`.
-        self.is_woken.store(true, Ordering::Release);
+        // ordering: Release; pairs with `take_woken`. A swap and no store: marks and their takings are one
+        // chain of exchanges, which loom orders as the language does.
+        self.is_woken.swap(true, Ordering::Release);
         // ordering: C2. SeqCst: the mark must be visible before `drives` is read. Pairs with C3, before
         // which the driving thread said that it drives.
         fence(Ordering::SeqCst);

@@ -37,7 +37,7 @@
 
 use std::fmt;
 
-use filch_primitives::atomic::{AtomicUsize, Ordering};
+use filch_primitives::atomic::{AtomicUsize, FirstGuess, Ordering};
 
 const RUNNING: usize = 1;
 const NOTIFIED: usize = 1 << 1;
@@ -200,7 +200,7 @@ impl State {
     #[inline]
     fn update<A>(&self, mut step: impl FnMut(Snapshot) -> (Snapshot, A)) -> A {
         // ordering: Relaxed. Only a first guess for the exchange, whose success acquires.
-        let mut seen = Snapshot(self.0.load(Ordering::Relaxed));
+        let mut seen = Snapshot(self.0.first_guess());
         loop {
             let (next, action) = step(seen);
             // ordering: AcqRel, even when `next == seen`: a wake that finds NOTIFIED must still publish

@@ -264,9 +264,9 @@ impl<T> Ring<T> {
     }
 
     pub(super) fn remove_sender(&self) {
-        // ordering: BC5. Release, so that our messages come before the end; Acquire, so that the last one passes
-        // on those of all others.
-        if self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // ordering: BC5. Release, pairs with `strong_count`. Not Acquire: who is notified asks for the count, and
+        // by the chain of these exchanges sees what each of us did before.
+        if self.senders.fetch_sub(1, Ordering::Release) == 1 {
             self.sent.notify_waiters();
         }
     }

@@ -99,9 +99,9 @@ impl<T> Shared<T> {
     }
 
     pub(super) fn remove_receiver(&self) {
-        // ordering: WAT4. Release, pairs with `receivers`; Acquire, so that the last one passes on what the
-        // others did before.
-        if self.receivers.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // ordering: WAT4. Release, pairs with `receivers`. Not Acquire: who is notified asks `receivers`, and by
+        // the chain of these exchanges sees what each of us did before.
+        if self.receivers.fetch_sub(1, Ordering::Release) == 1 {
             self.receivers_gone.notify_waiters();
         }
     }

@@ -18,6 +18,9 @@ pub(crate) fn block_in_place<R>(cx: &WorkerContext, f: impl FnOnce() -> R) -> R 
 
     let core = cx.core.replace(null());
     if core.is_null() {
+        // In a `block_on` inside of an outer call, say: the worker is handed over already.
+        let _exited = entered::exit();
+        let _unconstrained = coop::unconstrained();
         return f();
     }
     let handoff = Arc::new(Handoff(Mutex::new(Some(CorePointer(core)))));

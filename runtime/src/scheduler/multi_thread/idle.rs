@@ -19,7 +19,7 @@
 //! I3  if a worker sleeps on its parker, some worker waits in the driver, or was called to.
 //! I4  at most half of the workers start to search by themselves; one is woken at a time.
 
-use filch_primitives::atomic::{AtomicU64, Ordering, fence};
+use filch_primitives::atomic::{AtomicU64, FirstGuess, Ordering, fence};
 use filch_primitives::lock::Mutex;
 
 const FIELD: u32 = 16;
@@ -126,7 +126,7 @@ impl Idle {
     #[inline]
     fn update<A>(&self, mut step: impl FnMut(Snapshot) -> (u64, A)) -> A {
         // ordering: Relaxed. A first guess for the exchange.
-        let mut seen = Snapshot(self.word.load(Ordering::Relaxed));
+        let mut seen = Snapshot(self.word.first_guess());
         loop {
             let (next, action) = step(seen);
             // ordering: AcqRel. Who leaves a place sees what the caller did before it called (S3, S6).

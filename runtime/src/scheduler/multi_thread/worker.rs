@@ -255,9 +255,13 @@ fn next_local(cx: &WorkerContext, core: &Core) -> Option<Runnable> {
         core.lifo_runs.set(0);
         return core.queue.pop();
     }
-    // The slot has had its turns: the queue first, and the slot only if that is empty.
+    // The slot has had its turns: what it holds goes behind the queue. (Left where it is, a pair that
+    // wakes each other would have most of the polls, and outrun what it spawns.)
     core.lifo_runs.set(0);
-    core.queue.pop().or_else(|| cx.remote().lifo.take())
+    if let Some(task) = cx.remote().lifo.take() {
+        push(cx, core, task);
+    }
+    core.queue.pop()
 }
 
 /// Polls a task.

@@ -1,0 +1,190 @@
+//! Send, Sync, Unpin, UnwindSafe and RefUnwindSafe of the public types, and Send of the futures that
+//! public functions return: they are part of the interface. (Those of `sync` alone are that crate's to
+//! check, those of `io` too.)
+//!
+//! Checked by compiling: a wrong entry does not build.
+
+use std::cell::Cell;
+use std::future::{Pending, Ready};
+use std::marker::PhantomPinned;
+use std::net::SocketAddr;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
+use std::time::Duration;
+
+use filch::io::{AsyncReadExt, AsyncWriteExt};
+use filch::net::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+use filch::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use filch::runtime::*;
+use filch::sync::{Notify, mpsc, oneshot};
+use filch::task::{self, AbortHandle, AbortOnDropHandle, JoinError, JoinHandle, coop};
+use filch::task::{LocalEnterGuard, LocalSet};
+use filch::time::error::Elapsed;
+use filch::time::{self, Instant, Interval, MissedTickBehavior, Sleep, Timeout};
+
+/// Whether a type has a trait, as a constant: the inherent one wins over the trait's where the bound holds.
+macro_rules! has {
+    ($ty:ty: $($bound:tt)+) => {{
+        #[allow(dead_code, reason = "unused where the bound holds")]
+        trait Lacks {
+            const HAS: bool = false;
+        }
+        impl<T: ?Sized> Lacks for T {}
+        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "unused where the bound does not hold")]
+        impl<T: ?Sized + $($bound)+> Probe<T> {
+            const HAS: bool = true;
+        }
+        <Probe<$ty>>::HAS
+    }};
+}
+
+macro_rules! check {
+    ($($ty:ty: $send:tt $sync:tt $unpin:tt $unwind:tt;)+) => {
+        $(const _: () = {
+            assert!(has!($ty: Send) == check!(@ $send), concat!(stringify!($ty), ": Send"));
+            assert!(has!($ty: Sync) == check!(@ $sync), concat!(stringify!($ty), ": Sync"));
+            assert!(has!($ty: Unpin) == check!(@ $unpin), concat!(stringify!($ty), ": Unpin"));
+            check!(@unwind $unwind $ty);
+        };)+
+    };
+    (@unwind any $ty:ty) => {};
+    (@unwind $unwind:tt $ty:ty) => {
+        assert!(has!($ty: UnwindSafe + RefUnwindSafe) == check!(@ $unwind), concat!(stringify!($ty), ": UnwindSafe"));
+    };
+    (@ yes) => { true };
+    (@ no) => { false };
+}
+
+/// Send, not Sync, not RefUnwindSafe.
+type Sends = Cell<u8>;
+/// Neither Send nor Sync.
+type Stays = Rc<u8>;
+
+//                                            Send Sync Unpin UnwindSafe
+check! {
+    Runtime:                                  yes yes yes yes;
+    Handle:                                   yes yes yes yes;
+    Builder:                                  yes yes yes any;
+    LocalRuntime:                             no  no  yes any;
+    LocalOptions:                             no  no  yes any;
+    // Undone on the thread where it was made.
+    EnterGuard<'static>:                      no  no  yes any;
+    TryCurrentError:                          yes yes yes yes;
+    RuntimeMetrics:                           yes yes yes any;
+    RuntimeFlavor:                            yes yes yes yes;
+    filch::runtime::Id:                       yes yes yes yes;
+    UnhandledPanic:                           yes yes yes any;
+    UnhandledPanicInfo<'static>:              yes yes yes any;
+    ShutdownReport:                           yes yes yes yes;
+    UnfinishedTask:                           yes yes yes yes;
+
+    JoinHandle<u8>:                           yes yes yes yes;
+    // Only its output crosses threads, and only once.
+    JoinHandle<Sends>:                        yes yes yes yes;
+    JoinHandle<Stays>:                        no  no  yes yes;
+    JoinHandle<PhantomPinned>:                yes yes yes yes;
+    AbortOnDropHandle<u8>:                    yes yes yes yes;
+    AbortOnDropHandle<Stays>:                 no  no  yes yes;
+    AbortHandle:                              yes yes yes yes;
+    JoinError:                                yes yes yes any;
+    task::Id:                                 yes yes yes yes;
+    task::Builder<'static>:                   yes yes yes yes;
+    LocalSet:                                 no  no  yes any;
+    LocalEnterGuard:                          no  no  yes any;
+    coop::Unconstrained<Ready<u8>>:           yes yes yes any;
+    coop::Unconstrained<Ready<Stays>>:        no  no  yes any;
+    coop::Unconstrained<PhantomPinned>:       yes yes no  any;
+    coop::Coop<Ready<u8>>:                    yes yes yes any;
+
+    // A timer's entry lies inside of it.
+    Sleep:                                    yes yes no  any;
+    Timeout<Pending<u8>>:                     yes yes no  any;
+    Timeout<Pending<Stays>>:                  yes yes no  any;
+    Timeout<Ready<Stays>>:                    no  no  no  any;
+    Interval:                                 yes yes yes any;
+    Instant:                                  yes yes yes yes;
+    Elapsed:                                  yes yes yes yes;
+    MissedTickBehavior:                       yes yes yes yes;
+
+    TcpListener:                              yes yes yes yes;
+    TcpStream:                                yes yes yes yes;
+    TcpSocket:                                yes yes yes yes;
+    UdpSocket:                                yes yes yes yes;
+    ReadHalf<'static>:                        yes yes yes yes;
+    WriteHalf<'static>:                       yes yes yes yes;
+    OwnedReadHalf:                            yes yes yes yes;
+    OwnedWriteHalf:                           yes yes yes yes;
+    ReuniteError:                             yes yes yes yes;
+
+    Notify:                                   yes yes yes yes;
+    mpsc::Sender<u8>:                         yes yes yes yes;
+    mpsc::Receiver<u8>:                       yes yes yes yes;
+    mpsc::UnboundedSender<u8>:                yes yes yes yes;
+    mpsc::UnboundedReceiver<u8>:              yes yes yes yes;
+    oneshot::Sender<u8>:                      yes yes yes any;
+    oneshot::Receiver<u8>:                    yes yes yes any;
+}
+
+#[cfg(unix)]
+check! {
+    filch::signal::unix::Signal:              yes yes yes any;
+    filch::signal::unix::SignalKind:          yes yes yes yes;
+}
+
+/// Compiles if all of them are.
+fn send<F: Future + Send>(_: F) {}
+
+#[test]
+fn futures_are_send() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        send(task::yield_now());
+        send(coop::consume_budget());
+        send(time::timeout(Duration::ZERO, std::future::ready(Cell::new(1))));
+        send(time::interval(Duration::from_secs(1)).tick());
+        send(TcpListener::bind("localhost:0"));
+        send(TcpStream::connect(("localhost", 1)));
+        send(UdpSocket::bind(SocketAddr::from(([127, 0, 0, 1], 0))));
+        send(filch::net::lookup_host("localhost:0"));
+        #[cfg(unix)]
+        send(filch::signal::ctrl_c());
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        send(listener.accept());
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut buf = [0; 8];
+        send(stream.read(&mut buf));
+        send(stream.read_exact(&mut buf));
+        send(stream.peek(&mut buf));
+        send(stream.write_all(&buf));
+        send(stream.readable());
+        send(stream.writable());
+        send(stream.shutdown());
+        let (mut reader, mut writer) = stream.split();
+        send(filch::io::copy(&mut reader, &mut writer));
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        send(socket.connect("localhost:1"));
+        send(socket.send_to(&buf, "localhost:1"));
+        send(socket.send(&buf));
+        let mut buf = [0; 8];
+        send(socket.recv_from(&mut buf));
+
+        let local = LocalSet::new();
+        // What runs in a `LocalSet` need not be `Send`.
+        local.run_until(async { task::spawn_local(async { Rc::new(1) }).await.unwrap() }).await;
+    });
+}
+
+#[test]
+fn panicking_closures_may_hold_handles() {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let handle = runtime.handle().clone();
+    let task = runtime.spawn(async { 1 });
+    // Without an `AssertUnwindSafe`.
+    let result = std::panic::catch_unwind(move || {
+        let _entered = handle.enter();
+        runtime.block_on(task).unwrap()
+    });
+    assert_eq!(result.unwrap(), 1);
+}
