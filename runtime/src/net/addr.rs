@@ -229,7 +229,8 @@ mod tests {
         assert_eq!(numeric((Ipv6Addr::LOCALHOST, 80)), [v6]);
         assert_eq!(numeric((IpAddr::V4(Ipv4Addr::LOCALHOST), 80)), [v4]);
         assert_eq!(numeric(v4), [v4]);
-        assert_eq!(numeric(&&v6), [v6]);
+        let borrowed = &v6;
+        assert_eq!(numeric(borrowed), [v6]);
         assert_eq!(numeric(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 80)), [v4]);
         assert_eq!(numeric(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 80, 0, 0)), [v6]);
         assert_eq!(numeric(&[v4, v6][..]), [v4, v6]);
