@@ -230,6 +230,8 @@ impl Builder {
             "a paused clock needs a current-thread runtime: `start_paused` cannot be used with \
              `new_multi_thread`"
         );
+        // For `mpsc::Sender::send_timeout`, which belongs to a crate that knows no timers.
+        filch_sync::hooks::set_sleep(|duration| Box::pin(crate::time::sleep(duration)));
         let driver = Arc::new(Driver::new(driver::Config {
             io: self.io,
             start_paused: self.start_paused,

@@ -212,8 +212,8 @@ impl Runtime {
                 shared.begin_shutdown();
                 if shared.wait_shutdown(left()) {
                     for thread in self.threads.drain(..) {
-                        // The thread is past its last step, or was left without its core by
-                        // `block_in_place` and is inside of user code, which may last: not waited for.
+                        // The thread is past its last step; or `block_in_place` left it without its worker,
+                        // inside of user code: waited for without a limit only, and never by itself.
                         let ours = thread.thread().id() == thread::current().id();
                         if timeout.is_none() && !ours {
                             let _ = thread.join();

@@ -190,6 +190,7 @@ impl Shared {
 
     /// A task panicked, and the policy is to shut down: whoever is in `block_on` panics.
     pub(crate) fn shut_down_by_panic(&self) {
+        // ordering: Release; pairs with `is_shutdown`.
         self.is_shutdown.store(true, Ordering::Release);
         self.unpark();
     }
@@ -391,6 +392,7 @@ impl Shared {
 
     /// Cancels all tasks, and shuts the driver. Nobody may be in `block_on`.
     pub(crate) fn shut_down(self: &Arc<Self>) {
+        // ordering: Release; pairs with `is_shutdown`.
         self.is_shutdown.store(true, Ordering::Release);
         let core = self.core.lock().core.take();
         // Destructors of futures run inside of the runtime.
