@@ -153,12 +153,6 @@ impl Polls {
     fn snapshot(&self) -> Vec<u64> {
         self.threads.iter().map(|count| count.load(Ordering::SeqCst)).collect()
     }
-
-    /// How many polls each worker made since, at least.
-    fn since(&self, before: &[u64]) -> u64 {
-        let now = self.snapshot();
-        now.iter().zip(before).map(|(now, before)| now - before).min().unwrap_or(0)
-    }
 }
 
 /// Runs `test` on this thread amid each kind of noise, on each kind of runtime.
@@ -195,37 +189,65 @@ impl Drop for Stop<'_> {
     }
 }
 
+/// Calls `f` on this thread while a poll of the noise waits for it, and says where polls stood: on a
+/// runtime with one thread, nothing is polled between `f` and the count.
+fn in_a_poll(polls: &Polls, f: impl FnOnce()) -> Vec<u64> {
+    let (begin, begun) = mpsc::channel();
+    let (end, ended) = mpsc::channel::<()>();
+    let (tell, told) = mpsc::channel();
+    polls.watch(move |polls| {
+        begin.send(()).unwrap();
+        let _ = ended.recv_timeout(PATIENCE);
+        tell.send(polls.snapshot()).unwrap();
+        false
+    });
+    begun.recv_timeout(PATIENCE).unwrap();
+    f();
+    end.send(()).unwrap();
+    told.recv_timeout(PATIENCE).unwrap()
+}
+
+/// How many polls every worker made from one count to the other, at least.
+fn between(before: &[u64], after: &[u64]) -> u64 {
+    let polls = after.iter().zip(before).map(|(after, before)| after.saturating_sub(*before));
+    polls.min().unwrap_or(0)
+}
+
+#[track_caller]
+fn assert_bounded(case: &str, before: &[u64], told: &mpsc::Receiver<Vec<u64>>) {
+    let Ok(after) = told.recv_timeout(PATIENCE) else { panic!("{case}: starved") };
+    let polls = between(before, &after);
+    assert!(polls <= BOUND, "{case}: {polls} polls");
+}
+
 #[test]
 fn task_from_outside_is_polled() {
     amid_noise(|runtime, polls, case| {
-        let mut worst = 0;
         for _ in 0..20 {
             let (tell, told) = mpsc::channel();
-            let (counter, before) = (polls.clone(), polls.snapshot());
-            runtime.spawn(async move { tell.send(counter.since(&before)).unwrap() });
-            let Ok(polls) = told.recv_timeout(PATIENCE) else { panic!("{case}: starved") };
-            worst = worst.max(polls);
+            let counter = polls.clone();
+            let before = in_a_poll(polls, || {
+                runtime.spawn(async move { tell.send(counter.snapshot()).unwrap() });
+            });
+            assert_bounded(case, &before, &told);
         }
-        println!("{case}: {worst} polls");
-        assert!(worst <= BOUND, "{case}: {worst} polls");
     });
 }
 
 #[test]
 fn idle_task_that_is_woken_from_outside_is_polled() {
     amid_noise(|runtime, polls, case| {
-        let (wake, mut woken) = filch::sync::mpsc::unbounded_channel::<Vec<u64>>();
+        let (wake, mut woken) = filch::sync::mpsc::unbounded_channel::<()>();
         let (tell, told) = mpsc::channel();
         let counter = polls.clone();
         runtime.spawn(async move {
-            while let Some(before) = woken.recv().await {
-                tell.send(counter.since(&before)).unwrap();
+            while woken.recv().await.is_some() {
+                tell.send(counter.snapshot()).unwrap();
             }
         });
         for _ in 0..20 {
-            wake.send(polls.snapshot()).unwrap();
-            let Ok(polls) = told.recv_timeout(PATIENCE) else { panic!("{case}: starved") };
-            assert!(polls <= BOUND, "{case}: {polls} polls");
+            let before = in_a_poll(polls, || wake.send(()).unwrap());
+            assert_bounded(case, &before, &told);
         }
     });
 }
@@ -234,28 +256,25 @@ fn idle_task_that_is_woken_from_outside_is_polled() {
 fn timer_fires() {
     amid_noise(|runtime, polls, case| {
         for _ in 0..5 {
-            // A timer may be late by a tick; from then on polls count.
-            let duration = Duration::from_millis(3);
-            let due = Instant::now() + duration + Duration::from_millis(2);
             let (tell, told) = mpsc::channel();
             let (due_seen, seen) = mpsc::channel();
-            let counter = polls.clone();
+            let noise = polls.clone();
             runtime.spawn(async move {
+                let duration = Duration::from_millis(3);
+                // A timer may be late by a tick; from then on polls count.
+                let due = Instant::now() + duration + Duration::from_millis(2);
+                noise.watch(move |polls| {
+                    let is_due = Instant::now() >= due;
+                    if is_due {
+                        due_seen.send(polls.snapshot()).unwrap();
+                    }
+                    !is_due
+                });
                 filch::time::sleep(duration).await;
-                tell.send(counter.snapshot()).unwrap();
+                tell.send(noise.snapshot()).unwrap();
             });
-            polls.watch(move |polls| {
-                let is_due = Instant::now() >= due;
-                if is_due {
-                    due_seen.send(polls.snapshot()).unwrap();
-                }
-                !is_due
-            });
-            let Ok(fired) = told.recv_timeout(PATIENCE) else { panic!("{case}: starved") };
             let due = seen.recv_timeout(PATIENCE).unwrap();
-            let polls = fired.iter().zip(&due).map(|(fired, due)| fired.saturating_sub(*due));
-            let polls = polls.min().unwrap();
-            assert!(polls <= BOUND, "{case}: {polls} polls");
+            assert_bounded(case, &due, &told);
         }
     });
 }
@@ -268,33 +287,18 @@ fn socket_is_read() {
         let (reader, _) = listener.accept().unwrap();
         reader.set_nonblocking(true).unwrap();
         let (tell, told) = mpsc::channel();
-        let (listens, is_listening) = mpsc::channel();
         let counter = polls.clone();
         runtime.spawn(async move {
             let mut reader = filch::net::TcpStream::from_std(reader).unwrap();
-            listens.send(()).unwrap();
             let mut byte = [0];
             while reader.read(&mut byte).await.unwrap() == 1 {
                 tell.send(counter.snapshot()).unwrap();
             }
         });
-        is_listening.recv_timeout(PATIENCE).unwrap();
         for _ in 0..20 {
-            // Written in the middle of a poll, so that no time passes until polls are counted.
-            let (wrote, written) = mpsc::channel();
-            let mut writer = writer.try_clone().unwrap();
-            polls.watch(move |polls| {
-                wrote.send(polls.snapshot()).unwrap();
-                writer.write_all(b"x").unwrap();
-                false
-            });
-            let Ok(read) = told.recv_timeout(PATIENCE) else { panic!("{case}: starved") };
-            let written = written.recv_timeout(PATIENCE).unwrap();
-            let polls = read.iter().zip(&written).map(|(read, written)| read - written);
-            let polls = polls.min().unwrap();
-            assert!(polls <= BOUND, "{case}: {polls} polls");
+            let before = in_a_poll(polls, || writer.write_all(b"x").unwrap());
+            assert_bounded(case, &before, &told);
         }
-        writer.flush().unwrap();
     });
 }
 
