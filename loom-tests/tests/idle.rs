@@ -1,7 +1,7 @@
 //! Idle workers: a task that is submitted while workers go to sleep is never forgotten, and somebody
 //! attends the driver.
 //!
-//! Steps: S1 to S7 of docs/sleep-protocol.md, with the real idle word, parkers and the models of deque and
+//! Steps: S1 to S8 of docs/sleep-protocol.md, with the real idle word, parkers and the models of deque and
 //! injector. What goes around them here is the worker's loop without tasks: an item is a number. The
 //! driver is a lock and a condition variable that keep the kernel's promise: an event, or a notification,
 //! wakes one waiter, or the next to come.
@@ -85,6 +85,8 @@ enum LeftOut {
     S6,
     /// Who leaves the driver with work calls nobody to it.
     S7,
+    /// Who takes a batch from the injector without searching calls nobody.
+    S8,
     /// Who takes a notification without having waited for it keeps it.
     PassingOn,
 }
@@ -225,7 +227,10 @@ impl Machine {
     }
 
     fn search(&self, core: &mut Core) -> Option<Item> {
-        if let Some(item) = self.take_injected() {
+        if let Some(item) = self.take_injected(core) {
+            if !core.searching && !core.queue.is_empty() && self.left_out != LeftOut::S8 {
+                self.notify_one();
+            }
             return Some(item);
         }
         if !core.searching {
@@ -242,11 +247,14 @@ impl Machine {
                 return Some(item);
             }
         }
-        self.take_injected()
+        self.take_injected(core)
     }
 
-    fn take_injected(&self) -> Option<Item> {
-        if self.injector.is_empty() { None } else { self.injector.steal().success() }
+    fn take_injected(&self, core: &Core) -> Option<Item> {
+        if self.injector.is_empty() {
+            return None;
+        }
+        self.injector.steal_batch_with_limit_and_pop(&core.queue, 2).success()
     }
 
     /// S5.
@@ -380,6 +388,21 @@ fn who_leaves_the_driver_is_replaced() {
     }
 }
 
+/// S8: a worker that does not search takes two of three items at once. While the second is in neither queue,
+/// the other worker runs the third and goes to sleep; the first item's run lasts until the second one's.
+fn batch_races_park_with(left_out: LeftOut) {
+    run(2, 2, 3, left_out, |machine| {
+        machine.injector.push(Item::Waits);
+        machine.injector.push(Item::Frees);
+        machine.submit(Item::Plain);
+    });
+}
+
+#[test]
+fn batch_races_park() {
+    model(|| batch_races_park_with(LeftOut::Nothing));
+}
+
 /// The models above can fail, one for each step that is left out.
 #[test]
 #[should_panic(expected = "deadlock")]
@@ -407,6 +430,12 @@ fn without_s7_nobody_attends_the_driver() {
             machine.driver.event(Item::Frees);
         });
     });
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_s8_a_batch_waits_behind_a_run() {
+    model(|| batch_races_park_with(LeftOut::S8));
 }
 
 #[test]

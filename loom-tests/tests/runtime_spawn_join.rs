@@ -1,7 +1,7 @@
 //! A whole runtime: tasks spawned and awaited from `block_on`, on one worker and on two.
 //!
 //! Everything is real but the deque (a model of its contract) and the reactor (a lock and a condition
-//! variable). Steps: S1 to S7 of docs/sleep-protocol.md, F2 to F6 and F9 of docs/task-contract.md, and the
+//! variable). Steps: S1 to S8 of docs/sleep-protocol.md, F2 to F6 and F9 of docs/task-contract.md, and the
 //! end of the runtime, E1 to E5 of docs/shutdown.md, which each model goes through.
 
 #![cfg(filch_loom)]

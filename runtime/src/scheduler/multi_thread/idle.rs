@@ -2,7 +2,7 @@
 //!
 //! Callers: `worker` searches and parks; `Shared::notify_one` wakes.
 //! Data: one packed word (table below), and a locked stack of the workers that sleep on their parkers.
-//! Protocol: docs/sleep-protocol.md, steps S1 to S7. Model: loom-tests/tests/idle.rs.
+//! Protocol: docs/sleep-protocol.md, steps S1 to S8. Model: loom-tests/tests/idle.rs.
 //!
 //! ```text
 //! bits    name       counts

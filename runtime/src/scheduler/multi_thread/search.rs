@@ -35,6 +35,11 @@ pub(super) fn take_injected(cx: &WorkerContext, core: &Core, limit: usize) -> Op
 /// Looks for work elsewhere: in the injector, then with the others, then in the injector again.
 pub(super) fn search(cx: &WorkerContext, core: &Core) -> Option<Runnable> {
     if let Some(task) = take_injected(cx, core, INJECTOR_BATCH) {
+        // S8. While the batch was on its way it was in neither queue, and the last searcher may have
+        // looked at both. Who searches calls another in S6; who does not, here.
+        if !core.searching.get() && !core.queue.is_empty() {
+            cx.shared.notify_one();
+        }
         return Some(task);
     }
     if !core.searching.get() {

@@ -308,6 +308,8 @@ fn look_around(cx: &WorkerContext, core: &Core) {
     if room > 0 {
         if let Some(task) = search::take_injected(cx, core, room) {
             core.queue.push(task);
+            // S8.
+            cx.shared.notify_one();
         }
     }
     let driver = &cx.shared.driver;
