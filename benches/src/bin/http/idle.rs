@@ -24,8 +24,8 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<bool> {
     let mut failures = Vec::new();
     let mut passed = true;
     let bar = progress(u64::from(plan.rounds) * 2);
-    for _ in 0..plan.rounds {
-        for runtime in Runtime::ALL {
+    for round in 0..plan.rounds {
+        for runtime in Runtime::in_turn(round) {
             bar.set_message(format!("{runtime}, idle"));
             match measure(runtime, plan) {
                 Ok(latencies) => {

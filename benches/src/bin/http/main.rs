@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Every measurement starts a fresh server process (this program, `http serve ..`), and the two
-//! runtimes take turns: filch, tokio, filch, tokio. It prints medians, the spread over the rounds
-//! and the ratio of each pair; a ratio is filch's figure over tokio's. It exits with 1 if a request
-//! to filch failed.
+//! runtimes take turns: filch, tokio, then tokio, filch, and so on. It prints medians, the spread over
+//! the rounds and the ratio of each pair; a ratio is filch's figure over tokio's. It exits with 1 if a
+//! request to filch failed.
 //!
 //! A regression in requests a second means that the way from a readable socket to its task, or the
 //! spreading of tasks over workers, has become longer; one in the latency beside idle connections

@@ -13,8 +13,14 @@ pub(crate) enum Runtime {
 }
 
 impl Runtime {
-    /// In the order in which they take turns.
-    pub(crate) const ALL: [Runtime; 2] = [Runtime::Filch, Runtime::Tokio];
+    /// Both, in the order of this round: who goes first changes from round to round.
+    pub(crate) fn in_turn(round: u32) -> [Runtime; 2] {
+        if round % 2 == 0 {
+            [Runtime::Filch, Runtime::Tokio]
+        } else {
+            [Runtime::Tokio, Runtime::Filch]
+        }
+    }
 }
 
 impl fmt::Display for Runtime {

@@ -25,8 +25,8 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<bool> {
     for &connections in &plan.connections {
         let [mut rate, mut p99] = [const { Pairs { filch: vec![], tokio: vec![] } }; 2];
         let mut failures = Vec::new();
-        for _ in 0..plan.rounds {
-            for runtime in Runtime::ALL {
+        for round in 0..plan.rounds {
+            for runtime in Runtime::in_turn(round) {
                 bar.set_message(format!("{runtime}, {connections} connections"));
                 let server = Server::start(runtime, plan.workers)?;
                 let report = load(&server, connections, plan.seconds)?;
