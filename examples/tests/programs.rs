@@ -8,6 +8,7 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 const CHESS: &str = env!("CARGO_BIN_EXE_chess");
 const ECHO: &str = env!("CARGO_BIN_EXE_echo");
+const GATHER: &str = env!("CARGO_BIN_EXE_gather");
 const HTTP_SERVER: &str = env!("CARGO_BIN_EXE_http_server");
 
 /// A server on a free port, killed when dropped.
@@ -99,12 +100,14 @@ fn chess_prints_twelve_hours_and_one() {
 fn the_self_tests_pass() {
     assert!(passes(Command::new(ECHO).arg("--self-test")).contains("100 clients"));
     assert!(passes(Command::new(HTTP_SERVER).arg("--self-test")).contains("passed"));
+    assert!(passes(Command::new(GATHER).arg("--self-test")).contains("50 pages"));
 }
 
 #[test]
 fn one_worker_is_enough() {
     passes(Command::new(ECHO).arg("--self-test").env("FILCH_WORKERS", "1"));
     passes(Command::new(HTTP_SERVER).arg("--self-test").env("FILCH_WORKERS", "1"));
+    passes(Command::new(GATHER).arg("--self-test").env("FILCH_WORKERS", "1"));
 }
 
 #[test]
@@ -220,5 +223,24 @@ fn a_lack_of_descriptors_is_waited_out() {
         assert_ne!(late.read(&mut [0; 1024]).unwrap(), 0);
         server.interrupt();
         assert_eq!(server.exit_code(), Some(0));
+    }
+}
+
+#[test]
+fn gather_fetches_all_or_says_what_failed() {
+    let server = Server::start(&mut Command::new(HTTP_SERVER));
+    let url = |path: &str| format!("http://{}{path}", server.address);
+    let printed = passes(Command::new(GATHER).args([url("/"), url("/")]));
+    assert_eq!(printed.lines().filter(|line| line.starts_with(&url("/"))).count(), 2, "{printed}");
+
+    let failed = output(Command::new(GATHER).args([url("/"), url("/no-such-page")]));
+    assert_eq!(failed.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert!(told.contains("/no-such-page: status 404"), "{told}");
+
+    for arguments in [&[][..], &["ftp://localhost/"], &["http://"]] {
+        let wrong = output(Command::new(GATHER).args(arguments));
+        assert_eq!(wrong.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&wrong.stderr).contains("usage: gather URL"));
     }
 }

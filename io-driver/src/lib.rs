@@ -39,7 +39,7 @@ pub use readiness::Direction;
 pub use ready::{Ready, ReadyEvent};
 
 #[cfg(not(filch_loom))]
-pub use driver::{Driver, Events, Waited};
+pub use driver::{Driver, Events, Limits, Waited};
 #[cfg(not(filch_loom))]
 pub use registration::Registration;
 

@@ -215,3 +215,41 @@ mod alarm {
         }
     }
 }
+
+/// A wait, and a look, take as many events as their limits say; the rest stay for the next.
+#[test]
+#[cfg(target_os = "linux")]
+fn limits_bound_what_a_wait_takes() {
+    use filch_io_driver::{Interest, Limits};
+    let driver = driver();
+    let pairs: Vec<_> = (0..5).map(|_| std::os::unix::net::UnixStream::pair().unwrap()).collect();
+    let registrations: Vec<_> = pairs
+        .iter()
+        .map(|(near, _)| {
+            near.set_nonblocking(true).unwrap();
+            driver.register(std::os::fd::AsFd::as_fd(near), Interest::READABLE).unwrap()
+        })
+        .collect();
+    // What a registration brings by itself is out of the way.
+    let mut all = Events::new();
+    driver.wait(&mut all, Some(Duration::ZERO)).unwrap();
+    for (_, far) in &pairs {
+        std::io::Write::write_all(&mut &*far, b"x").unwrap();
+    }
+    let mut events = Events::with_limits(Limits { wait: 2, look: 1 });
+    assert_eq!(driver.wait(&mut events, None).unwrap().events, 2);
+    assert_eq!(driver.wait(&mut events, Some(Duration::ZERO)).unwrap().events, 1);
+    // A look takes no more than a wait.
+    let mut events = Events::with_limits(Limits { wait: 1, look: 9 });
+    assert_eq!(driver.wait(&mut events, Some(Duration::ZERO)).unwrap().events, 1);
+    assert_eq!(driver.wait(&mut events, None).unwrap().events, 1);
+    assert_eq!(driver.wait(&mut events, Some(Duration::ZERO)).unwrap().events, 0);
+    drop(registrations);
+}
+
+#[test]
+#[should_panic(expected = "a wait for no events")]
+fn limit_of_zero_panics() {
+    let limits = filch_io_driver::Limits { wait: 1, look: 0 };
+    let _ = Events::with_limits(limits);
+}

@@ -1,7 +1,7 @@
 //! Idle workers: a task that is submitted while workers go to sleep is never forgotten, and somebody
 //! attends the driver.
 //!
-//! Steps: S1 to S8 of docs/sleep-protocol.md, with the real idle word, parkers and the models of deque and
+//! Steps: S1 to S8 of docs/sleep-protocol.md and M1, M2 of docs/monitor.md, with the real idle word, parkers and the models of deque and
 //! injector. What goes around them here is the worker's loop without tasks: an item is a number. The
 //! driver is a lock and a condition variable that keep the kernel's promise: an event, or a notification,
 //! wakes one waiter, or the next to come.
@@ -87,6 +87,8 @@ enum LeftOut {
     S7,
     /// Who takes a batch from the injector without searching calls nobody.
     S8,
+    /// Who leaves its place does not look whether the monitor sleeps.
+    M2,
     /// Who takes a notification without having waited for it keeps it.
     PassingOn,
 }
@@ -104,6 +106,7 @@ struct Machine {
     wanted: usize,
     freed: Mutex<bool>,
     freeing: Condvar,
+    monitor: Unparker,
 }
 
 /// A worker's own part.
@@ -122,6 +125,18 @@ fn run(
     left_out: LeftOut,
     outside: impl FnOnce(&Machine),
 ) {
+    run_watched(workers, seats, wanted, left_out, Parker::new(), |machine, _| outside(machine));
+}
+
+/// As `run`; `outside` is the monitor as well, whose parker it gets.
+fn run_watched(
+    workers: usize,
+    seats: usize,
+    wanted: usize,
+    left_out: LeftOut,
+    monitor: Parker,
+    outside: impl FnOnce(&Arc<Machine>, &Parker),
+) {
     let core =
         |index| Core { index, queue: Worker::new_fifo(), parker: Parker::new(), searching: false };
     let cores: Vec<Core> = (0..workers).map(core).collect();
@@ -137,6 +152,7 @@ fn run(
         wanted,
         freed: Mutex::new(false),
         freeing: Condvar::new(),
+        monitor: monitor.unparker(),
     });
     let threads: Vec<_> = cores
         .into_iter()
@@ -145,7 +161,7 @@ fn run(
             thread::spawn(move || machine.work(core))
         })
         .collect();
-    outside(&machine);
+    outside(&machine, &monitor);
     for thread in threads {
         thread.join().unwrap();
     }
@@ -270,7 +286,7 @@ impl Machine {
         let recall = (looks && self.has_visible_work()) || self.stop.load(Ordering::Acquire);
         if recall && self.idle.unpark_self(core.index, parked.place) {
             core.searching = true;
-            return;
+            return self.left_place();
         }
         match parked.place {
             Place::Driver => {
@@ -290,6 +306,14 @@ impl Machine {
                 core.parker.park();
                 core.searching = true;
             }
+        }
+        self.left_place();
+    }
+
+    /// M2.
+    fn left_place(&self) {
+        if self.left_out != LeftOut::M2 && self.idle.must_wake_monitor() {
+            self.monitor.unpark();
         }
     }
 }
@@ -403,6 +427,28 @@ fn batch_races_park() {
     model(|| batch_races_park_with(LeftOut::Nothing));
 }
 
+/// M1, M2: the monitor goes to sleep while a worker leaves its place for an item whose run lasts until the
+/// monitor is awake again, or was never asleep.
+fn monitor_sleep_races_leaving_with(workers: usize, left_out: LeftOut) {
+    run_watched(workers, 1, 1, left_out, Parker::new(), |machine, monitor| {
+        let submitter = machine.clone();
+        let submitter = thread::spawn(move || submitter.submit(Item::Waits));
+        if machine.idle.let_monitor_sleep() {
+            monitor.park();
+        }
+        *machine.freed.lock() = true;
+        machine.freeing.notify_one();
+        submitter.join().unwrap();
+    });
+}
+
+#[test]
+fn monitor_sleep_races_leaving() {
+    // One leaves the driver, or its parker.
+    model(|| monitor_sleep_races_leaving_with(1, LeftOut::Nothing));
+    model_bounded(1, || monitor_sleep_races_leaving_with(2, LeftOut::Nothing));
+}
+
 /// The models above can fail, one for each step that is left out.
 #[test]
 #[should_panic(expected = "deadlock")]
@@ -436,6 +482,12 @@ fn without_s7_nobody_attends_the_driver() {
 #[should_panic(expected = "deadlock")]
 fn without_s8_a_batch_waits_behind_a_run() {
     model(|| batch_races_park_with(LeftOut::S8));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_m2_the_monitor_sleeps_on() {
+    model(|| monitor_sleep_races_leaving_with(1, LeftOut::M2));
 }
 
 #[test]

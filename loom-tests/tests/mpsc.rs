@@ -1,4 +1,4 @@
-//! mpsc, steps CH1 to CH9 of docs/sync.md. A block has two slots here: every model crosses blocks.
+//! mpsc, steps CH1 to CH10 of docs/sync.md. A block has two slots here: every model crosses blocks.
 //!
 //! Messages are loom's `Arc`s where they may be lost: one that is, or is dropped twice, fails the model.
 #![cfg(filch_loom)]
@@ -76,6 +76,26 @@ fn try_recv_waits_for_an_earlier_claim() {
         let first = rx.try_recv().unwrap();
         assert!(first == 2 || rx.try_recv() == Ok(2));
         other.join().unwrap();
+    });
+}
+
+/// CH5, CH10: the receiver is polled again while it waits, with another task's waker, and senders of
+/// neighbouring messages take the wakers: the last poll is woken.
+#[test]
+fn another_poll_races_two_senders() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let other_tx = tx.clone();
+        let a = thread::spawn(move || tx.send(Arc::new(1)).unwrap());
+        let b = thread::spawn(move || other_tx.send(Arc::new(2)).unwrap());
+        let early = poll_once(rx.recv());
+        let mut sum = early.flatten().map_or(0, |n| *n);
+        while let Some(n) = block_on(rx.recv()) {
+            sum += *n;
+        }
+        assert_eq!(sum, 3);
+        a.join().unwrap();
+        b.join().unwrap();
     });
 }
 

@@ -117,6 +117,23 @@ fn outcome_seen_without_a_wake_publishes() {
     }
 }
 
+/// P6, SEM1: taking a permit publishes, too: to one who takes another, or finds none.
+#[test]
+fn acquire_publishes_to_a_later_attempt() {
+    model(|| {
+        let shared = Guarded::new(1);
+        let theirs = shared.clone();
+        let other = thread::spawn(move || {
+            theirs.add();
+            theirs.semaphore.try_acquire().map(|permit| permit.forget()).is_ok()
+        });
+        if shared.semaphore.try_acquire().map(|permit| permit.forget()).is_err() {
+            assert_eq!(shared.get(), 1);
+        }
+        other.join().unwrap();
+    });
+}
+
 /// SEM5: permits that are left over after the waiters publish, too: to a taker, and to one who forgets them.
 #[test]
 fn left_over_permits_publish() {

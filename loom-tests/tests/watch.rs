@@ -1,9 +1,10 @@
-//! watch, steps WAT1 to WAT4 of docs/sync.md.
+//! watch, steps WAT1 to WAT7 of docs/sync.md.
 #![cfg(filch_loom)]
 
 mod sync_support;
 
 use filch_primitives::atomic::{AtomicUsize, Ordering};
+use filch_primitives::cell::UnsafeCell;
 use filch_primitives::{Arc, thread};
 use filch_sync::watch;
 use sync_support::{block_on, model, poll_once};
@@ -140,5 +141,70 @@ fn not_every_value_is_seen() {
         block_on(rx.changed()).unwrap();
         assert_eq!(*rx.borrow(), 1, "the first value was skipped");
         sender.join().unwrap();
+    });
+}
+
+/// A value whose accesses loom watches.
+struct Watched(UnsafeCell<u8>);
+
+// SAFETY: the channel's lock orders the writing and the reading; loom checks whether it does.
+unsafe impl Sync for Watched {}
+// SAFETY: a byte.
+unsafe impl Send for Watched {}
+
+impl Watched {
+    fn add(&mut self) {
+        // SAFETY: `&mut`: the channel's lock keeps the others out.
+        self.0.with_mut(|value| unsafe { *value += 1 });
+    }
+
+    fn get(&self) -> u8 {
+        // SAFETY: the channel's lock keeps writers out.
+        self.0.with(|value| unsafe { *value })
+    }
+}
+
+/// WAT5 to WAT7: a reader and a writer of the value, each coming first, in between and last.
+#[test]
+fn borrow_races_send() {
+    model(|| {
+        let (tx, rx) = watch::channel(Watched(UnsafeCell::new(0)));
+        let sender = thread::spawn(move || {
+            tx.send_modify(Watched::add);
+            tx.send_modify(Watched::add);
+        });
+        let first = rx.borrow().get();
+        let second = rx.borrow().get();
+        assert!(first <= second);
+        sender.join().unwrap();
+        assert_eq!(rx.borrow().get(), 2);
+    });
+}
+
+/// WAT6: two readers leave while a writer waits: the last one wakes it.
+#[test]
+fn two_borrows_race_send() {
+    model(|| {
+        let (tx, rx) = watch::channel(Watched(UnsafeCell::new(0)));
+        let other_rx = rx.clone();
+        let reader = thread::spawn(move || other_rx.borrow().get());
+        let sender = thread::spawn(move || tx.send_modify(Watched::add));
+        assert!(rx.borrow().get() <= 1);
+        assert!(reader.join().unwrap() <= 1);
+        sender.join().unwrap();
+        assert_eq!(rx.borrow().get(), 1);
+    });
+}
+
+/// WAT7: two writers, one after the other.
+#[test]
+fn send_races_send() {
+    model(|| {
+        let (tx, rx) = watch::channel(Watched(UnsafeCell::new(0)));
+        let other_tx = tx.clone();
+        let other = thread::spawn(move || other_tx.send_modify(Watched::add));
+        tx.send_modify(Watched::add);
+        other.join().unwrap();
+        assert_eq!(rx.borrow().get(), 2);
     });
 }

@@ -115,6 +115,8 @@ pub(crate) struct Config {
     pub(crate) start_paused: Option<bool>,
     pub(crate) unhandled_panic: Option<UnhandledPanic>,
     pub(crate) name: Option<LitStr>,
+    /// A test fails if it leaves tasks behind.
+    pub(crate) leak_check: bool,
     /// `crate = ".."`; without it the bare path `filch`.
     pub(crate) crate_path: Option<Path>,
 }
@@ -129,11 +131,22 @@ struct Arguments {
     start_paused: Given<bool>,
     unhandled_panic: Given<UnhandledPanic>,
     name: Given<LitStr>,
+    leak_check: Given<bool>,
     crate_path: Given<Path>,
 }
 
-const KNOWN: &str =
-    "`flavor`, `worker_threads`, `start_paused`, `unhandled_panic`, `name` or `crate`";
+/// Every argument, and a value that it would accept.
+const EXAMPLES: [(&str, &str); 7] = [
+    ("flavor", "\"multi_thread\""),
+    ("worker_threads", "4"),
+    ("start_paused", "true"),
+    ("unhandled_panic", "\"shutdown_runtime\""),
+    ("name", "\"my-runtime\""),
+    ("leak_check", "true"),
+    ("crate", "\"filch\""),
+];
+
+const KNOWN: &str = "`flavor`, `worker_threads`, `start_paused`, `unhandled_panic`, `name`, `leak_check` or `crate`";
 
 impl Config {
     /// Reads the tokens between the attribute's parentheses.
@@ -160,9 +173,7 @@ impl Arguments {
         let Some(name) = meta.path().get_ident().map(ToString::to_string) else {
             return Err(unknown(&meta));
         };
-        if !["flavor", "worker_threads", "start_paused", "unhandled_panic", "name", "crate"]
-            .contains(&name.as_str())
-        {
+        if !EXAMPLES.iter().any(|(known, _)| *known == name) {
             return Err(unknown(&meta));
         }
         let Meta::NameValue(pair) = meta else {
@@ -179,6 +190,7 @@ impl Arguments {
                 put(&mut self.unhandled_panic, pair, |v| UnhandledPanic::parse(&string(v)?))
             }
             "name" => put(&mut self.name, pair, string),
+            "leak_check" => put(&mut self.leak_check, pair, boolean),
             _ => put(&mut self.crate_path, pair, path),
         }
     }
@@ -206,12 +218,23 @@ impl Arguments {
                 ),
             ));
         }
+        let leak_check = match self.leak_check.take() {
+            Some((_, pair)) if entry == Entry::Main => {
+                errors.push(Error::new_spanned(
+                    pair.path,
+                    "`leak_check` is for tests: `#[filch::test(leak_check = true)]`",
+                ));
+                false
+            }
+            given => given.is_some_and(|(wanted, _)| wanted),
+        };
         Config {
             flavor,
             worker_threads: self.worker_threads.map(|(value, _)| value),
             start_paused: self.start_paused.map(|(value, _)| value),
             unhandled_panic: self.unhandled_panic.map(|(value, _)| value),
             name: self.name.map(|(value, _)| value),
+            leak_check,
             crate_path: self.crate_path.map(|(value, _)| value),
         }
     }
@@ -244,14 +267,7 @@ fn name_of(pair: &MetaNameValue) -> String {
 
 /// A value that the argument would accept.
 fn example(name: &str) -> &'static str {
-    match name {
-        "flavor" => "\"multi_thread\"",
-        "worker_threads" => "4",
-        "start_paused" => "true",
-        "unhandled_panic" => "\"shutdown_runtime\"",
-        "name" => "\"my-runtime\"",
-        _ => "\"filch\"",
-    }
+    EXAMPLES.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
 }
 
 fn wrong_type(pair: &MetaNameValue, expected: &str) -> Error {

@@ -25,7 +25,7 @@
 //! E5  Names of ours are hygienic: the body cannot see or shadow them.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, ReturnType, Type};
 
@@ -73,7 +73,7 @@ fn entry_point(entry: Entry, config: &Config, function: Function) -> TokenStream
             let #future: ::core::pin::Pin<&mut dyn ::core::future::Future<Output = _>> = #future;
         },
     };
-    let runtime = runtime(config);
+    let run = run(config, &future);
 
     quote! {
         #(#outer)*
@@ -90,9 +90,7 @@ fn entry_point(entry: Entry, config: &Config, function: Function) -> TokenStream
                 unreachable_code
             )]
             {
-                return #runtime
-                    .expect("the runtime could not be built")
-                    .block_on(#future);
+                #run
             }
         }
     }
@@ -124,6 +122,34 @@ fn output_type_hint(output: &ReturnType, arguments: Span) -> TokenStream {
     }
 }
 
+/// The statements that run the future and return what it gave.
+fn run(config: &Config, future: &Ident) -> TokenStream {
+    let built = runtime(config);
+    let built = quote! { #built.expect("the runtime could not be built") };
+    if !config.leak_check {
+        return quote! { return #built.block_on(#future); };
+    }
+    let filch = crate_path(config);
+    let runtime = Ident::new("runtime", Span::mixed_site());
+    let output = Ident::new("output", Span::mixed_site());
+    quote! {
+        let #runtime = #built;
+        let #output = #runtime.block_on(#future);
+        #filch::macros::support::assert_no_tasks_left(
+            #runtime.block_on(#filch::macros::support::tasks_left()),
+        );
+        return #output;
+    }
+}
+
+/// The path of the crate `filch` where the function stands.
+fn crate_path(config: &Config) -> TokenStream {
+    match &config.crate_path {
+        Some(path) => quote! { #path },
+        None => Ident::new("filch", Span::call_site()).into_token_stream(),
+    }
+}
+
 /// Our own tokens, shown at a place of the user's.
 fn at(span: Span) -> Span {
     Span::call_site().located_at(span)
@@ -131,13 +157,7 @@ fn at(span: Span) -> Span {
 
 /// The expression that builds the runtime: a `Result`.
 fn runtime(config: &Config) -> TokenStream {
-    let filch = match &config.crate_path {
-        Some(path) => quote! { #path },
-        None => {
-            let filch = Ident::new("filch", Span::call_site());
-            quote! { #filch }
-        }
-    };
+    let filch = crate_path(config);
     let constructor = match config.flavor {
         Flavor::MultiThread => quote! { new_multi_thread },
         Flavor::CurrentThread | Flavor::Local => quote! { new_current_thread },

@@ -1,4 +1,5 @@
-//! The attribute macros of filch: `#[filch::main]` and `#[filch::test]`.
+//! The attribute macros of filch: `#[filch::main]` and `#[filch::test]`, and the error messages of its
+//! other macros.
 //!
 //! Use them through the crate `filch`, which re-exports both; what they expand to names that crate
 //! by the bare path `filch`, or by the one given as `crate = ".."`.
@@ -10,12 +11,18 @@
 //! | `start_paused` | `true` or `false` | `current_thread`, `local` | `false` |
 //! | `unhandled_panic` | `"ignore"`, `"shutdown_runtime"` or `"abort"` | all | as `Builder` decides |
 //! | `name` | a string | all | no name |
+//! | `leak_check` | `true` or `false`, in `test` only | all | `false` |
 //! | `crate` | a path in a string | all | `"filch"` |
 //!
 //! # Where things are
 //! `args.rs` reads the arguments, `function.rs` the function, `expand.rs` joins the two.
+//! `diagnose.rs` finds the token to point at when `select!`, `join!` or `pin!` was given what it does not
+//! take.
 
 mod args;
+mod diagnose;
+#[cfg(test)]
+mod diagnose_tests;
 mod expand;
 mod function;
 #[cfg(test)]
@@ -111,10 +118,15 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Arguments
 /// Those of [`macro@main`]. `start_paused = true` is the usual way to test code that waits: timers
-/// fire in order, and no real time passes.
+/// fire in order, and no real time passes. One more:
+/// * `leak_check = true`: the test fails if tasks that it spawned are left behind when its body has ended,
+///   and names them with the places where they were spawned. Left behind is a task that waits for
+///   something, or that still runs a second later; not one that was aborted, nor work for
+///   `spawn_blocking` and `spawn_compute`, nor what a `LocalSet` of the test's own holds.
 ///
 /// # Panics
-/// The test fails with a panic if the operating system refuses what the runtime needs.
+/// The test fails with a panic if the operating system refuses what the runtime needs, and if `leak_check`
+/// finds a task.
 ///
 /// # Examples
 /// ```
@@ -134,9 +146,31 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///     assert_ne!(body, task);
 ///     Ok(())
 /// }
+///
+/// #[filch::test(leak_check = true)]
+/// async fn the_server_ends_with_its_last_client() {
+///     let (client, mut requests) = filch::sync::mpsc::channel::<u32>(1);
+///     let server = filch::spawn(async move { while requests.recv().await.is_some() {} });
+///     drop(client);
+///     server.await.unwrap(); // without this line the task might be left behind
+/// }
 /// # fn main() {}
 /// ```
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Entry::Test, arguments.into(), item.into()).into()
+}
+
+/// A `compile_error!` at the tokens behind the message. For filch's own macros.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __error(input: TokenStream) -> TokenStream {
+    diagnose::error(input.into()).into()
+}
+
+/// A `compile_error!` at what is wrong with a branch of `select!`. For filch's own macros.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __select_error(input: TokenStream) -> TokenStream {
+    diagnose::select_error(input.into()).into()
 }

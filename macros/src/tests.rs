@@ -64,6 +64,7 @@ fn no_arguments_give_each_attribute_its_default() {
         assert!(config.start_paused.is_none());
         assert!(config.unhandled_panic.is_none());
         assert!(config.name.is_none());
+        assert!(!config.leak_check);
         assert!(config.crate_path.is_none());
     }
 }
@@ -91,6 +92,8 @@ fn every_argument_is_read() {
         assert_eq!(config.unhandled_panic, Some(policy));
     }
     assert_eq!(accepted(Entry::Main, r#"flavor = "current_thread""#).flavor, Flavor::CurrentThread);
+    assert!(accepted(Entry::Test, "leak_check = true").leak_check);
+    assert!(!accepted(Entry::Test, "leak_check = false").leak_check);
 }
 
 #[test]
@@ -119,6 +122,7 @@ fn a_missing_value_points_at_the_argument() {
     refused(Entry::Test, "start_paused", "start_paused", "`start_paused = true`");
     refused(Entry::Test, "name", "name", "needs a value");
     refused(Entry::Test, "crate", "crate", "needs a value");
+    refused(Entry::Test, "leak_check", "leak_check", "`leak_check = true`");
     refused(Entry::Test, "unhandled_panic", "unhandled_panic", "needs a value");
 }
 
@@ -134,6 +138,7 @@ fn a_value_of_the_wrong_type_points_at_the_value() {
     refused(Entry::Test, "start_paused = 1", "1", "`true` or `false`");
     refused(Entry::Test, "unhandled_panic = true", "true", "a string literal");
     refused(Entry::Test, "name = name", "name", "a string literal");
+    refused(Entry::Test, "leak_check = 1", "1", "`true` or `false`");
     refused(Entry::Test, "crate = 5", "5", "a string literal");
 }
 
@@ -208,6 +213,24 @@ fn an_argument_that_the_flavor_refuses_points_at_the_pair() {
         "start_paused = true",
         "#[filch::test(flavor = \"current_thread\", ..)]",
     );
+}
+
+#[test]
+fn only_a_test_can_be_checked_for_leaks() {
+    refused(Entry::Main, "leak_check = true", "leak_check", "#[filch::test(leak_check = true)]");
+    refused(Entry::Main, "leak_check = false", "leak_check", "is for tests");
+
+    let checked = generated(
+        Entry::Test,
+        r#"crate = "rt", leak_check = true"#,
+        "async fn t() -> Result<(), E> { Ok(()) }",
+    );
+    let block_on = checked.find("letoutput=runtime.block_on(future);").unwrap();
+    let check = checked.find("rt::macros::support::assert_no_tasks_left(").unwrap();
+    let output = checked.find("returnoutput;}}").unwrap();
+    assert!(block_on < check && check < output, "{checked}");
+    let unchecked = generated(Entry::Test, "leak_check = false", "async fn t() {}");
+    assert!(!unchecked.contains("assert_no_tasks_left"), "{unchecked}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub use loom::sync::atomic::{
 ///
 /// Only `Relaxed` is meaningful on these; nothing may synchronise through them.
 pub mod statistic {
-    pub use std::sync::atomic::{AtomicU64, AtomicUsize};
+    pub use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 }
 
 /// One round of a spin loop: a processor hint, or a yield to the other threads of a model.
@@ -31,6 +31,12 @@ pub fn spin_hint() {
 /// A relaxed load. In a model it is an exchange that changes nothing: of each atomic loom remembers only
 /// the last access, so that a load right before the exchange would hide an earlier load of another thread
 /// from it, and with that all executions in which the exchange comes before that load.
+///
+/// Not for an atomic that is also written by plain stores: where one of those and an exchange of another thread
+/// are concurrent, loom keeps no order between the two, and a later exchange may find the earlier one of them.
+/// That reports failures which cannot happen. (The words of `sync`'s semaphore and `Notify`, and of the I/O
+/// driver's readiness.) Nor where the guess alone may end the loop, unless a value that does is final: in a
+/// model the guess is never an old value.
 pub trait FirstGuess {
     /// What the atomic holds.
     type Value;

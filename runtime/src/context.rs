@@ -53,6 +53,21 @@ fn scheduler_in_force() -> Scheduler {
     }
 }
 
+/// The number of the worker that this thread is.
+pub(crate) fn worker_index() -> Option<usize> {
+    match scheduler() {
+        Scheduler::MultiThread(cx) => {
+            // SAFETY: the pointer is to a value on the stack below us (see `Scheduler`).
+            let cx = unsafe { &*cx };
+            // A worker's timer shard has its number; spare workers share the one after the last.
+            let shard = cx.time_handle().shard();
+            (shard < cx.shared().workers()).then_some(shard)
+        }
+        Scheduler::CurrentThread(_) => Some(0),
+        Scheduler::None => None,
+    }
+}
+
 /// Puts the previous scheduler back on drop.
 pub(crate) struct SchedulerGuard {
     before: Scheduler,

@@ -26,12 +26,16 @@
 //! | `io` | asynchronous reading and writing |
 //! | `net` | TCP and UDP sockets |
 //! | `signal` | Ctrl-C and the Unix signals |
+//! | [`select!`], [`join!`], [`try_join!`], [`pin!`] | several futures in one task |
 //!
-//! Feature `hyper`: hyper's runtime traits for filch's types, in the module `hyper`.
+//! Feature `hyper`: hyper's runtime traits for filch's types, in the module `hyper`. Feature `stream`:
+//! `futures_core::Stream` for receivers, intervals, listeners and lines, in the module `stream`.
 
 pub(crate) mod blocking;
 pub(crate) mod context;
 pub(crate) mod driver;
+#[doc(hidden)]
+pub mod macros;
 pub mod runtime;
 pub(crate) mod scheduler;
 pub mod task;
@@ -45,16 +49,19 @@ pub mod io;
 pub mod net;
 #[cfg(all(unix, not(filch_loom)))]
 pub mod signal;
+#[cfg(feature = "stream")]
+pub mod stream;
 
 /// Channels, locks, semaphores, notification.
 ///
-/// All of it works with no runtime at all, under any executor. The crate behind it is `filch-sync`.
+/// All of it works with no runtime at all, under any executor. The crate behind it is `filch-sync`; its
+/// [`TaskTracker`](sync::TaskTracker) is here one that spawns.
 pub mod sync {
+    pub use crate::task::task_tracker::{TaskTracker, TaskTrackerToken};
     pub use filch_sync::*;
 }
 
 pub use filch_macros::{main, test};
-pub use std::pin::pin;
 pub use task::spawn;
 
 /// What loom models reach beyond the public interface. Exists under `--cfg filch_loom` only.

@@ -21,21 +21,25 @@ struct State {
 /// Lets a number of tasks wait for one another, again and again.
 ///
 /// # Examples
-/// Each of two tasks sees what the other did before the barrier.
+/// Workers of a computation in rounds: none begins a round before all have ended the last one.
 /// ```
 /// use filch_sync::Barrier;
+/// use std::sync::atomic::{AtomicU32, Ordering};
 ///
-/// let barrier = Barrier::new(2);
-/// let two = async {
-///     // With a real executor these are two tasks.
-///     let mut first = std::pin::pin!(barrier.wait());
-///     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-///     assert!(first.as_mut().poll(&mut cx).is_pending());
-///     assert!(barrier.wait().await.is_leader());
-///     assert!(!first.await.is_leader());
-/// };
+/// async fn worker(barrier: &Barrier, cells: &[AtomicU32], me: usize) {
+///     for _ in 0..10 {
+///         let left = cells[(me + cells.len() - 1) % cells.len()].load(Ordering::Relaxed);
+///         barrier.wait().await; // all have read
+///         cells[me].fetch_add(left, Ordering::Relaxed);
+///         if barrier.wait().await.is_leader() {
+///             println!("a round has ended");
+///         }
+///     }
+/// }
+/// # let cells = [AtomicU32::new(1)];
 /// # let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-/// # assert!(std::pin::pin!(two).poll(&mut cx).is_ready());
+/// # assert!(std::pin::pin!(worker(&Barrier::new(1), &cells, 0)).poll(&mut cx).is_ready());
+/// # assert_eq!(cells[0].load(Ordering::Relaxed), 1024);
 /// ```
 pub struct Barrier {
     state: Mutex<State>,

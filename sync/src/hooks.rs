@@ -1,10 +1,12 @@
 //! What a runtime gives to this crate: a timer, for the one operation here that needs one.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use pin_project_lite::pin_project;
 
 /// A future that completes after some time.
 pub type BoxSleep = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -21,26 +23,37 @@ pub fn set_sleep(new_sleep: NewSleep) {
 }
 
 /// Lets a sleep be part of a future that is Sync.
-struct Exclusive(BoxSleep);
+pub(crate) struct Exclusive(BoxSleep);
 
 // SAFETY: there is no method on `&Exclusive`: the sleep is reached through `&mut` only.
 unsafe impl Sync for Exclusive {}
 
+pin_project! {
+    /// See [`timeout`]. A type and not an async function, which would hold its argument twice.
+    pub(crate) struct Timeout<F> {
+        #[pin]
+        future: F,
+        sleep: Exclusive,
+    }
+}
+
 /// The future's output, or `None` if the time is over before. One allocation.
-pub(crate) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+pub(crate) fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
     let new_sleep = NEW_SLEEP.get().expect(
         "there is no reactor running, must be called from the context of a filch runtime: \
          send_timeout needs its timer",
     );
-    let mut sleep = Exclusive(new_sleep(duration));
-    let mut future = pin!(future);
-    std::future::poll_fn(move |cx: &mut Context<'_>| {
-        if let Poll::Ready(out) = future.as_mut().poll(cx) {
+    Timeout { future, sleep: Exclusive(new_sleep(duration)) }
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(out) = this.future.poll(cx) {
             return Poll::Ready(Some(out));
         }
-        // Whole, so that the closure has the wrapper and not its field.
-        let sleep: &mut Exclusive = &mut sleep;
-        sleep.0.as_mut().poll(cx).map(|()| None)
-    })
-    .await
+        this.sleep.0.as_mut().poll(cx).map(|()| None)
+    }
 }

@@ -21,6 +21,10 @@
 //! allowed; what it loses, if anything, is said at *Cancel safety*. The protocols, with their steps and
 //! the races that they survive, are in `docs/sync.md`; loom models in `loom-tests/` check them.
 //!
+//! Wakers, and closures and values of the user's, may panic, and may call back into the primitive (but for those
+//! that run with a lock held, where it is said): the panic goes to the caller, all others are woken, and the
+//! primitive stays usable. During an unwinding a waker's panic is dropped.
+//!
 //! Shared parts: `wait_list.rs` (who waits), `node_waker.rs` (whom to wake), `wake_list.rs` (waking), `blocking.rs`
 //! (waiting with a thread), `budget.rs` and `backoff.rs`.
 #![warn(missing_debug_implementations)]
@@ -43,6 +47,8 @@ pub mod oneshot;
 mod rwlock;
 mod semaphore;
 mod set_once;
+#[cfg(feature = "stream")]
+pub mod stream;
 mod task_tracker;
 mod wait_list;
 mod wake_list;

@@ -97,6 +97,7 @@ impl<T> OnceCell<T> {
     }
 
     /// Whether the cell has a value.
+    #[inline]
     pub fn initialized(&self) -> bool {
         // ordering: ONC1. Acquire, pairs with the Release in `finish`: who sees it set may read the value.
         self.is_set.load(Ordering::Acquire)
@@ -145,6 +146,10 @@ impl<T> OnceCell<T> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = T>,
     {
+        // Here as well, so that a cell that is set costs one future and not two.
+        if let Some(value) = self.get() {
+            return value;
+        }
         let value = self.get_or_try_init(|| async { Ok::<T, Infallible>(f().await) }).await;
         value.unwrap_or_else(|error| match error {})
     }

@@ -75,6 +75,20 @@ pub struct TaskTracker {
 }
 
 /// Counts as a task while it lives. From [`TaskTracker::token`].
+///
+/// # Examples
+/// ```
+/// use filch_sync::TaskTracker;
+///
+/// let tracker = TaskTracker::new();
+/// let token = tracker.token();
+/// let thread = std::thread::spawn(move || {
+///     // ... work that is to be waited for ...
+///     drop(token);
+/// });
+/// # thread.join().unwrap();
+/// assert_eq!(tracker.len(), 0);
+/// ```
 #[must_use = "it counts while it lives"]
 pub struct TaskTrackerToken {
     tracker: TaskTracker,

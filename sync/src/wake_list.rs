@@ -19,6 +19,19 @@ use std::task::Waker;
 /// reaches a second batch.
 const BATCH: usize = if cfg!(filch_loom) { 2 } else { 32 };
 
+/// Wakes one task. No lock may be held.
+///
+/// A panic of the waker goes to the caller; not during an unwinding, which a second panic would turn into an
+/// abort: the first one is the one to report.
+#[inline]
+pub(crate) fn wake_one(waker: Waker) {
+    if std::thread::panicking() {
+        drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
+    } else {
+        waker.wake();
+    }
+}
+
 /// A batch of wakers on the stack.
 pub(crate) struct WakeList {
     /// The first `len` are initialised.
@@ -86,13 +99,15 @@ impl WakeList {
     }
 
     /// Wakes the rest and raises the first panic of a waker, if one panicked. No lock may be held.
+    ///
+    /// By reference: moving the list would copy the places of all its wakers.
     #[inline]
-    pub(crate) fn finish(mut self) {
+    pub(crate) fn finish(&mut self) {
         if self.len == 1 && self.panic.is_none() {
             // The usual case, without the catching frame: nothing is left to do after it.
             self.len = 0;
             // SAFETY: `len` was 1, so the first is initialised; now it is 0, so it is read once.
-            unsafe { self.wakers[0].assume_init_read() }.wake();
+            wake_one(unsafe { self.wakers[0].assume_init_read() });
             return;
         }
         self.wake_batch();

@@ -2,12 +2,14 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
+//! | [`cancel_safety`] | drops a future at each of its polls, and asks what is gone |
 //! | [`count`] | futures and guards that count polls and drops; gates |
 //! | [`panics`] | what a function's panic says, and where it happened |
 //! | [`process`] | a test in a process of its own; threads, descriptors and memory of this one |
 //! | [`reports`] | panics that a runtime reports |
 //! | [`runtimes`] | runtimes of every kind, their ends, and checks that one still works |
 
+pub mod cancel_safety;
 pub mod count;
 pub mod panics;
 pub mod process;

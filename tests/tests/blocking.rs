@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use filch::runtime::{Handle, Runtime};
+use filch::runtime::{Builder, Handle, Runtime};
 use filch::task::{self, JoinHandle};
 use filch_tests::PATIENCE;
 use filch_tests::count::{Count, Gate};
@@ -252,4 +252,36 @@ fn threads_have_the_runtimes_name_and_hooks() {
         drop(runtime);
         assert_eq!((started.get(), stopped.get()), (workers + 3, workers + 3), "{kind:?}");
     }
+}
+
+/// A bounded queue: what is more is refused or cancelled at once, and what was taken runs.
+#[test]
+fn bounded_queue_refuses_what_is_more() {
+    let runtime = Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .max_blocking_queue(2)
+        .build()
+        .unwrap();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let (began, begin) = std::sync::mpsc::channel();
+    let first = runtime.spawn_blocking(move || {
+        began.send(()).unwrap();
+        let _ = wait.recv();
+        0
+    });
+    begin.recv().unwrap();
+    let handle = runtime.handle();
+    let waiting = [handle.try_spawn_blocking(|| 1).unwrap(), handle.spawn_blocking(|| 2)];
+    let refused = handle.try_spawn_blocking(|| 3).unwrap_err();
+    assert!(refused.to_string().contains("too many blocking calls"), "{refused}");
+    let cancelled = runtime.block_on(handle.spawn_blocking(|| 4)).unwrap_err();
+    assert!(cancelled.is_cancelled());
+    drop(release);
+    runtime.block_on(async {
+        assert_eq!(first.await.unwrap(), 0);
+        let [one, two] = waiting;
+        assert_eq!((one.await.unwrap(), two.await.unwrap()), (1, 2));
+        // There is room again.
+        assert_eq!(task::try_spawn_blocking(|| 5).unwrap().await.unwrap(), 5);
+    });
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use filch::runtime::Builder;
 use filch::task;
 use filch_tests::PATIENCE;
-use filch_tests::count::Count;
+use filch_tests::count::{Count, Gate};
 use filch_tests::process::{alone, descriptors, mapped_bytes, threads_named};
 use filch_tests::runtimes::block_on_elsewhere;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -165,4 +165,45 @@ fn in_place_without_a_thread_to_hand_over_to_the_call_is_made_and_the_worker_com
             }
         },
     );
+}
+
+#[test]
+fn refused_while_the_only_thread_drives_a_worker_every_call_runs_in_the_end() {
+    alone("refused_while_the_only_thread_drives_a_worker_every_call_runs_in_the_end", || {
+        const STACK: usize = 1 << 30;
+        let maximum = getrlimit(Resource::As).maximum;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            // No spare worker takes the room.
+            .enable_monitor(false)
+            .thread_stack_size(STACK)
+            .build()
+            .unwrap();
+        // Room for one more.
+        let limit = Rlimit { current: Some((mapped_bytes() + 3 * STACK / 2) as u64), maximum };
+        setrlimit(Resource::As, limit).unwrap();
+        let gate = Gate::closed();
+        let (begun, has_begun) = mpsc::channel();
+        let pass = gate.clone();
+        let in_place = runtime.spawn(async move {
+            task::block_in_place(|| {
+                begun.send(()).unwrap();
+                pass.pass();
+            });
+        });
+        has_begun.recv_timeout(PATIENCE).unwrap();
+        // The worker's own thread is in the call: whoever runs this has taken the worker over.
+        runtime.block_on(async { filch::spawn(async {}).await.unwrap() });
+        let jobs = [runtime.spawn_blocking(|| 1), runtime.handle().spawn_compute(|| 2)];
+        setrlimit(Resource::As, Rlimit { current: maximum, maximum }).unwrap();
+        runtime.block_on(async {
+            for (job, output) in jobs.into_iter().zip(1..) {
+                let ended = filch::time::timeout(PATIENCE / 2, job).await;
+                assert_eq!(ended.expect("a thread takes it").unwrap(), output);
+            }
+        });
+        gate.open();
+        runtime.block_on(in_place).unwrap();
+    });
 }

@@ -178,3 +178,30 @@ fn shutdown_reaches_a_local_runtime_and_a_local_set() {
     }));
     assert!(panicked.is_err());
 }
+
+/// A destructor that panics while another panic unwinds is the one panic that cannot be kept in its task:
+/// the process ends, and its last words name both places.
+#[test]
+fn double_panic_aborts_and_says_where() {
+    const NAME: &str = "double_panic_aborts_and_says_where";
+    struct Again;
+    impl Drop for Again {
+        fn drop(&mut self) {
+            panic!("and again in the destructor");
+        }
+    }
+    if is_child(NAME) {
+        let runtime = Kind::OneWorker.builder().build().unwrap();
+        let _ = runtime.block_on(runtime.spawn(async {
+            let _again = Again;
+            panic!("first in the poll");
+        }));
+        unreachable!("the process was to abort");
+    }
+    use std::os::unix::process::ExitStatusExt;
+    let ended = child(NAME, &[]);
+    assert_eq!(ended.status.signal(), Some(libc::SIGABRT), "{ended:?}");
+    for told in ["first in the poll", "and again in the destructor", "panic_policy.rs", "abort"] {
+        assert!(ended.output.contains(told), "{told:?} is missing: {}", ended.output);
+    }
+}

@@ -17,7 +17,10 @@ use filch::net::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, Wri
 use filch::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use filch::runtime::*;
 use filch::sync::{Notify, mpsc, oneshot};
+use filch::sync::{TaskTracker, TaskTrackerToken, TaskTrackerWaitFuture, TrackedFuture};
+use filch::task::futures::TaskLocalFuture;
 use filch::task::{self, AbortHandle, AbortOnDropHandle, JoinError, JoinHandle, coop};
+use filch::task::{AccessError, JoinMap, JoinMapKeys, JoinSet, LocalKey, join_set};
 use filch::task::{LocalEnterGuard, LocalSet};
 use filch::time::error::Elapsed;
 use filch::time::{self, Instant, Interval, MissedTickBehavior, Sleep, Timeout};
@@ -69,7 +72,7 @@ check! {
     LocalRuntime:                             no  no  yes any;
     LocalOptions:                             no  no  yes any;
     // Undone on the thread where it was made.
-    EnterGuard<'static>:                      no  no  yes any;
+    EnterGuard<'static>:                      no  yes yes any;
     TryCurrentError:                          yes yes yes yes;
     RuntimeMetrics:                           yes yes yes any;
     RuntimeFlavor:                            yes yes yes yes;
@@ -96,6 +99,23 @@ check! {
     coop::Unconstrained<Ready<Stays>>:        no  no  yes any;
     coop::Unconstrained<PhantomPinned>:       yes yes no  any;
     coop::Coop<Ready<u8>>:                    yes yes yes any;
+    JoinSet<Sends>:                           yes yes yes any;
+    JoinSet<Stays>:                           no  no  yes any;
+    join_set::Builder<'static, Sends>:        yes yes yes any;
+    JoinMap<u8, Sends>:                       yes yes yes any;
+    JoinMap<Sends, u8>:                       yes no  yes any;
+    JoinMap<Stays, u8>:                       no  no  yes any;
+    JoinMapKeys<'static, u8, Sends>:          yes yes yes any;
+    // A key is a place, not a value.
+    LocalKey<Stays>:                          yes yes yes yes;
+    TaskLocalFuture<u8, Ready<u8>>:           yes yes no  any;
+    TaskLocalFuture<Stays, Ready<u8>>:        no  no  no  any;
+    TaskLocalFuture<u8, Ready<Stays>>:        no  no  no  any;
+    AccessError:                              yes yes yes yes;
+    TaskTracker:                              yes yes yes any;
+    TaskTrackerToken:                         yes yes yes any;
+    TrackedFuture<Ready<Stays>>:              no  no  yes any;
+    TaskTrackerWaitFuture<'static>:           yes yes no  any;
 
     // A timer's entry lies inside of it.
     Sleep:                                    yes yes no  any;
@@ -141,6 +161,14 @@ fn futures_are_send() {
     runtime.block_on(async {
         send(task::yield_now());
         send(coop::consume_budget());
+        let mut set = JoinSet::<Cell<u8>>::new();
+        send(set.join_next());
+        send(set.join_next_with_id());
+        send(set.shutdown());
+        send(set.join_all());
+        let mut map = JoinMap::<Cell<u8>, Cell<u8>>::new();
+        send(map.join_next());
+        send(map.shutdown());
         send(time::timeout(Duration::ZERO, std::future::ready(Cell::new(1))));
         send(time::interval(Duration::from_secs(1)).tick());
         send(TcpListener::bind("localhost:0"));

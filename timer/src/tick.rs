@@ -1,6 +1,6 @@
 //! The wheel's unit of time, and the way from an `Instant` to it and back.
 //!
-//! Callers: `shard` (deadlines into ticks), `timers` (ticks into instants).
+//! Callers: `shard` (deadlines into ticks), `timers` (ticks into instants, deadlines that may be moved).
 //!
 //! Invariants
 //! K1  A deadline is rounded up to its tick and the present is rounded down: an entry whose tick has
@@ -78,6 +78,27 @@ impl TickScale {
             // The last tick stands for all deadlines beyond it, so it never comes.
             None => wide(since, 0).min(Tick(Tick::LAST.0 - 1)),
         }
+    }
+
+    /// The moment from `deadline` to `tolerance` later that most others choose too: the one that is a
+    /// multiple of the largest power of two nanoseconds since the origin.
+    ///
+    /// A power of two that fits twice into the tolerance always has a multiple in it; so timers of one
+    /// tolerance come together on a grid, and those of a larger one use moments of the same grid. Where 64
+    /// bits of nanoseconds don't reach, it is the deadline itself.
+    #[inline]
+    pub(crate) fn coalesce(&self, deadline: Instant, tolerance: Duration) -> Instant {
+        let since = deadline.saturating_duration_since(self.origin);
+        let window = nanos(since).zip(nanos(tolerance));
+        let moment = window.and_then(|(first, tolerance)| {
+            let last = first.checked_add(tolerance)?;
+            // The highest bit in which the window's end differs from what lies just before its beginning:
+            // there the end has a one, and with zeros below it is the roundest number in the window.
+            let differing = first.checked_sub(1)? ^ last;
+            let zeros = u64::BITS - 1 - differing.leading_zeros();
+            self.origin.checked_add(Duration::from_nanos(last >> zeros << zeros))
+        });
+        moment.unwrap_or(deadline)
     }
 
     /// When `tick` begins.
@@ -163,6 +184,40 @@ mod tests {
         let edge = Duration::from_nanos(u64::MAX);
         assert_eq!(scale.round_down(origin + edge), wide(edge, 0));
         assert_eq!(scale.round_up(origin + edge).0, scale.round_down(origin + edge).0 + 1);
+    }
+
+    #[test]
+    fn coalescing_stays_in_the_window_and_meets_others() {
+        let origin = Instant::now();
+        let scale = TickScale::new(origin);
+        let at = |nanos| origin + Duration::from_nanos(nanos);
+        for first in [1u64, 2, 3, 7, 8, 1_000, (1 << 20) - 1, 1 << 20, (1 << 40) + 12_345] {
+            for tolerance in [0u64, 1, 2, 63, 64, 999, 1 << 20, 1 << 30] {
+                let moment = scale.coalesce(at(first), Duration::from_nanos(tolerance));
+                assert!(at(first) <= moment && moment <= at(first + tolerance));
+                // By trying all numbers with one more zero at the end.
+                let zeros = (moment - origin).as_nanos().trailing_zeros();
+                let rounder = 1u128 << (zeros + 1);
+                let above = u128::from(first).div_ceil(rounder) * rounder;
+                assert!(above > u128::from(first + tolerance), "{first} + {tolerance}");
+            }
+        }
+        // All that are due within one step of the grid meet at its end.
+        let step = 1 << 20;
+        for first in (step + 1..=2 * step).step_by(99_991) {
+            assert_eq!(scale.coalesce(at(first), Duration::from_nanos(step - 1)), at(2 * step));
+        }
+    }
+
+    #[test]
+    fn coalescing_leaves_the_past_and_the_farthest_alone() {
+        let past = Instant::now();
+        let scale = TickScale::new(past + Duration::from_secs(1));
+        assert_eq!(scale.coalesce(past, Duration::from_secs(10)), past);
+        let scale = TickScale::new(past);
+        let soon = past + Duration::from_secs(1);
+        assert_eq!(scale.coalesce(soon, Duration::MAX), soon);
+        assert_eq!(scale.coalesce(soon, Duration::ZERO), soon);
     }
 
     #[test]

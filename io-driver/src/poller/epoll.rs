@@ -26,19 +26,14 @@ use super::alarm::Alarm;
 use super::legacy;
 use super::notifier::Notifier;
 use crate::key::Key;
-use crate::{Interest, Ready};
-
-/// Events per wait. More are waiting in the kernel, and other threads may take them.
-///
-/// Few, for the caches: the kernel touches each socket when it reports the event, and its task does again
-/// when it runs. What lies between the two is one such batch. At 1,000 busy connections 32 took 3 % less
-/// system time and 7 % less user time a request than 256 (docs/performance.md).
-const CAPACITY: usize = 32;
+use crate::{Interest, Limits, Ready};
 
 /// The buffer of one waiting thread.
 pub(crate) struct Events {
-    buffer: Box<[MaybeUninit<epoll::Event>; CAPACITY]>,
+    buffer: Box<[MaybeUninit<epoll::Event>]>,
     len: usize,
+    /// How much of the buffer a call that does not wait may fill.
+    look: usize,
 }
 
 // SAFETY: the buffer holds numbers only. The kernel's record has a pointer among its readings, which is
@@ -49,8 +44,12 @@ unsafe impl Send for Events {}
 unsafe impl Sync for Events {}
 
 impl Events {
-    pub(crate) fn new() -> Self {
-        Events { buffer: Box::new([const { MaybeUninit::uninit() }; CAPACITY]), len: 0 }
+    pub(crate) fn new(limits: Limits) -> Self {
+        Events {
+            buffer: vec![MaybeUninit::uninit(); limits.wait].into_boxed_slice(),
+            len: 0,
+            look: limits.look.min(limits.wait),
+        }
     }
 
     /// What the last wait brought.
@@ -131,7 +130,11 @@ impl Poller {
     /// Waits for events. A signal ends it with none.
     pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.len = 0;
-        match self.fill(&mut events.buffer[..], timeout) {
+        let buffer = match timeout {
+            Some(Duration::ZERO) => &mut events.buffer[..events.look],
+            _ => &mut events.buffer[..],
+        };
+        match self.fill(buffer, timeout) {
             Ok(filled) => events.len = filled,
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -234,7 +237,7 @@ mod tests {
     fn old_kernels_wait_waits_and_wakes() {
         let poller = Poller::new().unwrap();
         poller.is_legacy.store(true, Ordering::Relaxed);
-        let mut events = Events::new();
+        let mut events = Events::new(Limits::default());
         let timeout = Duration::from_micros(100);
         let start = Instant::now();
         poller.wait(&mut events, Some(timeout)).unwrap();

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use polling::PollMode;
 
 use super::Event;
 use crate::key::Key;
-use crate::{Interest, Ready};
+use crate::{Interest, Limits, Ready};
 
 // `polling`'s keys are `usize`, and ours need all of 64 bits.
 const _: () = assert!(usize::BITS == 64);
@@ -28,8 +29,9 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    pub(crate) fn new() -> Self {
-        Events { buffer: polling::Events::new(), notified: false }
+    pub(crate) fn new(limits: Limits) -> Self {
+        let capacity = NonZeroUsize::new(limits.wait).unwrap_or(NonZeroUsize::MIN);
+        Events { buffer: polling::Events::with_capacity(capacity), notified: false }
     }
 
     /// What the last wait brought.
@@ -236,7 +238,7 @@ mod tests {
     #[test]
     fn readable_writable_and_hang_up() {
         let poller = Poller::new().unwrap();
-        let mut events = Events::new();
+        let mut events = Events::new(Limits::default());
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let key = Key::new(KEY, 3, false);
         poller.add(ours.as_fd(), key, Interest::READABLE | Interest::WRITABLE).unwrap();
@@ -255,7 +257,7 @@ mod tests {
     fn oneshot_source_is_silent_until_it_is_armed_again() {
         let mut poller = Poller::new().unwrap();
         poller.mode = PollMode::Oneshot;
-        let mut events = Events::new();
+        let mut events = Events::new(Limits::default());
         let (mut ours, mut theirs) = UnixStream::pair().unwrap();
         let key = Key::new(KEY, 0, false);
         poller.add(ours.as_fd(), key, Interest::READABLE).unwrap();
@@ -300,7 +302,7 @@ mod tests {
     #[test]
     fn notify_ends_this_wait_or_the_next() {
         let poller = Poller::new().unwrap();
-        let mut events = Events::new();
+        let mut events = Events::new(Limits::default());
         poller.notify();
         assert_eq!(wait_for(&poller, &mut events), [Event::Notified]);
         std::thread::scope(|scope| {
@@ -313,7 +315,8 @@ mod tests {
     fn second_waiter_is_refused() {
         let poller = Poller::new().unwrap();
         let _first = poller.waiting.lock();
-        let error = poller.wait(&mut Events::new(), Some(Duration::ZERO)).unwrap_err();
+        let error =
+            poller.wait(&mut Events::new(Limits::default()), Some(Duration::ZERO)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ResourceBusy);
     }
 
@@ -326,7 +329,7 @@ mod tests {
     #[test]
     fn error_on_a_pipe_closes_its_write_end() {
         let poller = Poller::new().unwrap();
-        let mut events = Events::new();
+        let mut events = Events::new(Limits::default());
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         let key = Key::new(KEY, 0, true);
         poller.add(writer.as_fd(), key, Interest::WRITABLE).unwrap();

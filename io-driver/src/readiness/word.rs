@@ -121,7 +121,8 @@ impl Word {
     /// Installs what `step` makes of the word, if it makes something; `step` may run several times.
     fn update(&self, success: Ordering, step: impl Fn(Snapshot) -> Option<Snapshot>) -> Snapshot {
         // ordering: Relaxed. Only a first guess; the compare-exchange verifies it, and a step that
-        // declines by an old value is argued at its caller.
+        // declines by an old value is argued at its caller. (Such a step is why this is not `first_guess`, which
+        // never gives an old value in a model; and `open` stores.)
         let mut seen = Snapshot(self.0.load(Ordering::Relaxed));
         while let Some(next) = step(seen) {
             // ordering: the caller's on success; on failure Relaxed, the next guess.

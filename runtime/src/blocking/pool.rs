@@ -5,7 +5,7 @@
 //! per thread. A lock and not a lock-free queue: a blocking call costs microseconds at the least, the
 //! lock is held for some twenty nanoseconds, and every decision below needs queue and counters at
 //! once.
-//! Protocol: docs/blocking.md, steps B1 to B9. Model: loom-tests/tests/blocking_pool.rs.
+//! Protocol: docs/blocking.md, steps B1 to B10. Model: loom-tests/tests/blocking_pool.rs.
 //!
 //! Invariants
 //! I1  A job waits only while a thread searches, or while no further thread may be started: none is
@@ -209,6 +209,23 @@ impl<J: Job> Pool<J> {
         self.perform(recruit).map(|()| starts)
     }
 
+    /// For the calling thread, inside of a job: it takes no further job while the guard lives, perhaps
+    /// for long. It counts neither against the cap nor as one that will take what waits, and another
+    /// thread is started if jobs wait (B10).
+    pub fn step_aside(&self) -> Aside<J> {
+        let recruit = {
+            let mut state = self.0.state.lock();
+            state.step_aside();
+            state.recruit(self.0.config.max_threads)
+        };
+        let refused = self.perform(recruit).is_err();
+        let starved = refused && {
+            let state = self.0.state.lock();
+            state.serving() == 0 && state.queued() > 0
+        };
+        Aside { pool: self.clone(), starved }
+    }
+
     /// Takes no more jobs, cancels the waiting ones, and waits until every thread is gone, at most
     /// for `wait` (`None`: as long as it takes).
     ///
@@ -294,6 +311,28 @@ impl<J: Job> Pool<J> {
     fn publish(&self, state: &State<J>) {
         // ordering: Relaxed. A hint: who acts on it takes the lock and looks again.
         self.0.queued.store(state.queued(), Ordering::Relaxed);
+    }
+}
+
+/// A thread of the pool that takes no jobs. Made by [`Pool::step_aside`]; dropping it steps back.
+#[must_use = "dropping it steps back"]
+pub struct Aside<J> {
+    pool: Pool<J>,
+    starved: bool,
+}
+
+impl<J> Aside<J> {
+    /// Whether jobs wait, the system refused a thread and no other is alive: as
+    /// [`Submitted::NoThread`], that obliges to call [`try_grow`](Pool::try_grow) until it succeeds.
+    #[must_use]
+    pub fn is_starved(&self) -> bool {
+        self.starved
+    }
+}
+
+impl<J> Drop for Aside<J> {
+    fn drop(&mut self) {
+        self.pool.0.state.lock().step_back();
     }
 }
 

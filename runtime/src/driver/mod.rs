@@ -16,7 +16,7 @@ mod model;
 pub(crate) use model::{Driver, Events};
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use filch_timer::Timers;
 
@@ -31,15 +31,22 @@ pub(crate) struct Config {
     pub(crate) io: bool,
     /// The clock starts paused.
     pub(crate) start_paused: bool,
+    /// How many events a wait takes, and a look; as the reactor decides, if none.
+    pub(crate) events: (Option<usize>, Option<usize>),
     /// How many threads may wait at once; also the number of timer shards less one.
     pub(crate) workers: usize,
 }
+
+/// How long a spare worker waits at most before it looks whether it is still wanted.
+pub(crate) const ATTENTION: Duration = Duration::from_millis(100);
 
 /// How long a call of `Driver::wait` may last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wait {
     /// Until something happens.
     Park,
+    /// As `Park`, but no longer than [`ATTENTION`].
+    ParkBriefly,
     /// No time at all: only look.
     Poll,
 }

@@ -24,12 +24,6 @@ pub(crate) struct Driver {
 #[derive(Debug, Default)]
 pub(crate) struct Events;
 
-impl Events {
-    pub(crate) fn new() -> Self {
-        Events
-    }
-}
-
 impl Driver {
     pub(crate) fn new(config: Config) -> io::Result<Driver> {
         Ok(Driver {
@@ -37,6 +31,10 @@ impl Driver {
             changed: Condvar::new(),
             timers: Timers::new(config.workers + 1, Clock::new(true)),
         })
+    }
+
+    pub(crate) fn events(&self) -> Events {
+        Events
     }
 
     pub(crate) fn timers(&self) -> &Timers {
@@ -62,7 +60,7 @@ impl Driver {
 
     pub(crate) fn wait(&self, _events: &mut Events, wait: Wait) -> bool {
         let mut notified = self.notified.lock();
-        if wait == Wait::Park {
+        if wait != Wait::Poll {
             while !*notified {
                 self.changed.wait(&mut notified);
             }

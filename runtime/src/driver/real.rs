@@ -10,7 +10,7 @@ use filch_primitives::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use filch_primitives::lock::Mutex;
 use filch_timer::{Clock, Timers};
 
-use super::{Config, Wait};
+use super::{ATTENTION, Config, Wait};
 
 /// The reactor, the timers, and the rule by which a waiting thread learns of an earlier timer.
 pub(crate) struct Driver {
@@ -53,6 +53,15 @@ impl Driver {
                 setting: Mutex::new(()),
             }),
         })
+    }
+
+    /// A buffer for a thread that will wait.
+    pub(crate) fn events(&self) -> Events {
+        let mut limits = reactor::Limits::default();
+        let (wait, look) = self.config.events;
+        limits.wait = wait.unwrap_or(limits.wait);
+        limits.look = look.unwrap_or(limits.wait).min(limits.wait);
+        Events::with_limits(limits)
     }
 
     /// The reactor, if sockets are enabled.
@@ -101,7 +110,10 @@ impl Driver {
             // ordering: V2. SeqCst: the count above must be visible before the timers are read. Pairs
             // with the fence in `timer_lowered`: either we see its timer, or it sees us and tells us.
             fence(Ordering::SeqCst);
-            let timeout = self.time_to_wait(events);
+            let mut timeout = self.time_to_wait(events);
+            if wait == Wait::ParkBriefly {
+                timeout = Some(timeout.map_or(ATTENTION, |timeout| timeout.min(ATTENTION)));
+            }
             if timeout != Some(Duration::ZERO) {
                 came = self.wait_reactor(events, timeout);
             }

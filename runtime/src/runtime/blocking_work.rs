@@ -72,7 +72,7 @@ impl BlockingWork {
                 stack_size: config.thread_stack_size,
                 thread_name: config.thread_name.clone(),
                 around_thread: around_thread.clone(),
-                queue_limit: None,
+                queue_limit: config.max_blocking_queue,
             }),
             #[cfg(not(filch_loom))]
             compute: blocking::Compute::new(blocking::ComputeConfig {
@@ -108,40 +108,57 @@ impl BlockingWork {
     {
         let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(f)));
         let job = Job { task, clock: HoldClock::if_paused(driver) };
-        self.submit(job);
+        let _ = self.submit(job);
         join
     }
 
-    /// Runs `f` on the pool, with nobody to await it.
-    pub(crate) fn run_detached(&self, f: Box<dyn FnOnce() + Send>) {
-        let meta = crate::task::here();
+    /// As `spawn_blocking`; none if too many wait already.
+    pub(crate) fn try_spawn_blocking<F, R>(
+        &self,
+        meta: Meta,
+        driver: &Arc<Driver>,
+        f: F,
+    ) -> Option<JoinHandle<R>>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
         let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(f)));
-        drop(join);
-        self.submit(Job { task, clock: None });
+        let job = Job { task, clock: HoldClock::if_paused(driver) };
+        self.submit(job).then_some(join)
     }
 
-    fn submit(&self, job: Job) {
+    /// Runs `f` on the pool, with nobody to await it. It may keep the thread for as long as the runtime
+    /// lives: the pool's other jobs do not wait for it (B10).
+    pub(crate) fn run_detached(&self, f: Box<dyn FnOnce() + Send>) {
+        let meta = crate::task::here();
+        let (pool, runtime) = (self.pool.clone(), self.runtime.clone());
+        let aside = move || {
+            let aside = pool.step_aside();
+            if aside.is_starved() {
+                rescue(&pool, &runtime);
+            }
+            f();
+        };
+        let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(aside)));
+        drop(join);
+        let _ = self.submit(Job { task, clock: None });
+    }
+
+    /// False if the queue is full.
+    #[must_use]
+    fn submit(&self, job: Job) -> bool {
         match self.pool.submit(job) {
             Submitted::Queued => {}
             // Dropping the job cancels it, and its join handle says so.
-            Submitted::ShutDown(job) | Submitted::Full(job) => drop(job),
-            Submitted::NoThread => self.rescue(),
-        }
-    }
-
-    /// The system refused the pool's only thread: a task of the runtime tries again until a thread is
-    /// there to take what is queued. It retries at every turn of the scheduler, since the refusal is rare
-    /// and short, and a runtime need not have timers.
-    #[cold]
-    fn rescue(&self) {
-        let Some(runtime) = self.runtime.get().and_then(WeakHandle::upgrade) else { return };
-        let pool = self.pool.clone();
-        drop(runtime.spawn(async move {
-            while pool.try_grow().is_err() {
-                crate::task::yield_now().await;
-                std::thread::yield_now();
+            Submitted::ShutDown(job) => drop(job),
+            Submitted::Full(job) => {
+                drop(job);
+                return false;
             }
-        }));
+            Submitted::NoThread => rescue(&self.pool, &self.runtime),
+        }
+        true
     }
 
     /// Runs `f` on the pool for CPU work.
@@ -158,13 +175,15 @@ impl BlockingWork {
         let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(f)));
         let job = Job { task, clock: HoldClock::if_paused(driver) };
         #[cfg(filch_loom)]
-        self.submit(job);
+        let _ = self.submit(job);
         #[cfg(not(filch_loom))]
         match self.compute.submit(job) {
             Ok(()) => {}
             Err(blocking::Refused::ShutDown(job)) => drop(job),
             // No threads for the pool: the blocking pool takes it, or keeps it until it has one.
-            Err(blocking::Refused::System(job, _)) => self.submit(job),
+            Err(blocking::Refused::System(job, _)) => {
+                let _ = self.submit(job);
+            }
         }
         join
     }
@@ -203,6 +222,21 @@ impl BlockingWork {
     pub(crate) fn queued(&self) -> usize {
         self.pool.queued()
     }
+}
+
+/// The system refused the pool's only thread: a task of the runtime tries again until a thread is there to
+/// take what is queued. It retries at every turn of the scheduler, since the refusal is rare and short, and a
+/// runtime need not have timers.
+#[cold]
+fn rescue(pool: &Pool<Job>, runtime: &OnceLock<WeakHandle>) {
+    let Some(runtime) = runtime.get().and_then(WeakHandle::upgrade) else { return };
+    let pool = pool.clone();
+    drop(runtime.spawn(async move {
+        while pool.try_grow().is_err() {
+            crate::task::yield_now().await;
+            std::thread::yield_now();
+        }
+    }));
 }
 
 /// A future that calls a function at its first poll.

@@ -12,6 +12,7 @@ use super::common::{Common, Config, ThreadName};
 use super::hooks::{Hooks, UnhandledPanic};
 use super::{Handle, LocalOptions, LocalRuntime, Runtime};
 use crate::driver::{self, Driver};
+use crate::scheduler::multi_thread::monitor::{self, StuckTask};
 use crate::scheduler::{current_thread, multi_thread};
 
 /// The environment variable that sets the number of workers.
@@ -24,6 +25,13 @@ const MAX_BLOCKING_THREADS: usize = 512;
 /// burst's threads go soon.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// asyncio's debug mode tells of callbacks that take as long.
+const REPORT_STUCK_AFTER: Duration = Duration::from_millis(100);
+
+/// A prime, so that it falls into step with no pattern of the program; 61 polls of a microsecond each keep a
+/// socket's delay well below a tick. Small in a model, so that it is reached.
+const EVENT_INTERVAL: u32 = if cfg!(filch_loom) { 3 } else { 61 };
+
 /// Decides what a runtime has, then builds it. Setters do not fail; [`build`](Self::build) does.
 ///
 /// | setting | default |
@@ -31,9 +39,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// | workers | one per core that the process may use (affinity and cgroup quota count), or `FILCH_WORKERS` |
 /// | I/O, time | off; `enable_all` |
 /// | blocking threads | at most 512, each kept for 10 s when idle |
+/// | blocking calls that wait for a thread | any number |
 /// | compute threads | one per core |
+/// | looks at sockets and timers | every 61 polls |
 /// | thread names | `filch-worker` |
 /// | stack size | the standard library's, 2 MiB |
+/// | monitor | on; as many spare workers as workers, at least 4; a poll of 100 ms is reported |
 /// | unhandled panics | reported on standard error |
 #[derive(Clone)]
 pub struct Builder {
@@ -46,8 +57,13 @@ pub struct Builder {
     thread_name: ThreadName,
     thread_stack_size: Option<usize>,
     max_blocking_threads: usize,
+    max_blocking_queue: Option<usize>,
     thread_keep_alive: Duration,
     compute_threads: Option<usize>,
+    max_io_events: (Option<usize>, Option<usize>),
+    event_interval: u32,
+    global_queue_interval: Option<u32>,
+    monitor: monitor::Config,
     hooks: Hooks,
 }
 
@@ -79,8 +95,19 @@ impl Builder {
             thread_name: Arc::new(|| "filch-worker".to_owned()),
             thread_stack_size: None,
             max_blocking_threads: MAX_BLOCKING_THREADS,
+            max_blocking_queue: None,
             thread_keep_alive: KEEP_ALIVE,
             compute_threads: None,
+            max_io_events: (None, None),
+            event_interval: EVENT_INTERVAL,
+            global_queue_interval: None,
+            monitor: monitor::Config {
+                // No time passes in a model.
+                enabled: !cfg!(filch_loom),
+                max_spares: None,
+                report_after: REPORT_STUCK_AFTER,
+                on_stuck: None,
+            },
             hooks: Hooks::default(),
         }
     }
@@ -121,6 +148,21 @@ impl Builder {
     pub fn max_blocking_threads(&mut self, count: usize) -> &mut Self {
         assert!(count > 0, "Max blocking threads cannot be set to 0");
         self.max_blocking_threads = count;
+        self
+    }
+
+    /// How many blocking calls may wait for a thread. Default: any number.
+    ///
+    /// When so many wait, [`try_spawn_blocking`](crate::task::try_spawn_blocking) says so, and the handle
+    /// of any other blocking call is cancelled at once: the queue does not grow without bound under
+    /// overload.
+    ///
+    /// # Panics
+    /// If `limit` is 0.
+    #[track_caller]
+    pub fn max_blocking_queue(&mut self, limit: usize) -> &mut Self {
+        assert!(limit > 0, "Max blocking queue cannot be set to 0");
+        self.max_blocking_queue = Some(limit);
         self
     }
 
@@ -196,6 +238,61 @@ impl Builder {
         self
     }
 
+    /// Whether a monitor watches the workers of a multi-threaded runtime. Default: yes.
+    ///
+    /// The monitor is a thread that looks at the workers every 10 ms while they are active, and not at all
+    /// while they are idle. A worker that is stuck in one poll, because a task blocks or computes, strands
+    /// nothing then: the tasks in its queue, sockets and timers are served by the others, or by spare
+    /// workers, and the stuck poll is reported.
+    pub fn enable_monitor(&mut self, enabled: bool) -> &mut Self {
+        self.monitor.enabled = enabled && !cfg!(filch_loom);
+        self
+    }
+
+    /// How many spare workers there may be, in the place of workers that are stuck in a poll. Default: as
+    /// many as workers, and at least 4. With 0 a runtime whose workers are all stuck stands still.
+    ///
+    /// A spare worker is started when all workers are stuck, or when work waits and fewer than
+    /// [`worker_threads`](Self::worker_threads) are free; it ends half a second after the last stuck poll.
+    pub fn max_spare_workers(&mut self, count: usize) -> &mut Self {
+        self.monitor.max_spares = Some(count);
+        self
+    }
+
+    /// After how long a poll is reported as stuck. Default: 100 ms. Less than 10 ms are not told apart.
+    pub fn stuck_threshold(&mut self, duration: Duration) -> &mut Self {
+        self.monitor.report_after = duration;
+        self
+    }
+
+    /// Called once for each poll that is stuck for longer than the threshold, on the monitor's thread; it
+    /// should be quick. Instead of the report on standard error, which comes at most once a second. A
+    /// panic in it is reported.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use filch::runtime::Builder;
+    ///
+    /// let (stuck, reports) = mpsc::channel();
+    /// let runtime = Builder::new_multi_thread()
+    ///     .worker_threads(1)
+    ///     .stuck_threshold(Duration::from_millis(20))
+    ///     .on_stuck(move |task| drop(stuck.send(task.to_string())))
+    ///     .build()?;
+    /// let (done, wait) = mpsc::channel::<()>();
+    /// let blocks = runtime.spawn(async move { wait.recv() });
+    /// println!("{}", reports.recv().unwrap());
+    /// drop(done);
+    /// runtime.block_on(blocks).unwrap().unwrap_err();
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn on_stuck<F: Fn(&StuckTask) + Send + Sync + 'static>(&mut self, f: F) -> &mut Self {
+        self.monitor.on_stuck = Some(Arc::new(f));
+        self
+    }
+
     /// What happens to a task's panic that nobody awaits. Default: it is reported.
     pub fn unhandled_panic(&mut self, policy: UnhandledPanic) -> &mut Self {
         self.hooks.unhandled_panic = policy;
@@ -209,6 +306,58 @@ impl Builder {
     /// thread's to say.
     pub fn start_paused(&mut self, start_paused: bool) -> &mut Self {
         self.start_paused = start_paused;
+        self
+    }
+
+    /// After how many polls a thread that has tasks to run looks at sockets and timers. Default 61.
+    ///
+    /// Smaller where polls are long: what becomes ready waits for fewer of them. Larger where they are short: a
+    /// look costs a system call.
+    ///
+    /// # Panics
+    /// If `polls` is 0.
+    #[track_caller]
+    pub fn event_interval(&mut self, polls: u32) -> &mut Self {
+        assert!(polls > 0, "event_interval must be greater than 0");
+        self.event_interval = polls;
+        self
+    }
+
+    /// How many I/O events a wait takes at the most; more stay with the system until the next one. Default: 32,
+    /// few enough that what the events touch stays in the caches until their tasks run.
+    ///
+    /// # Panics
+    /// If `capacity` is 0.
+    #[track_caller]
+    pub fn max_io_events_per_tick(&mut self, capacity: usize) -> &mut Self {
+        assert!(capacity > 0, "max_io_events_per_tick must be greater than 0");
+        self.max_io_events.0 = Some(capacity);
+        self
+    }
+
+    /// The same for a thread that has tasks to run, and looks without waiting. Default, and at most: as
+    /// [`max_io_events_per_tick`](Self::max_io_events_per_tick). Linux only.
+    ///
+    /// # Panics
+    /// If `capacity` is 0.
+    #[track_caller]
+    pub fn max_io_events_per_busy_tick(&mut self, capacity: usize) -> &mut Self {
+        assert!(capacity > 0, "max_io_events_per_busy_tick must be greater than 0");
+        self.max_io_events.1 = Some(capacity);
+        self
+    }
+
+    /// After how many polls a thread that has tasks of its own looks at the queue that all share, where tasks
+    /// from other threads wait. Default: 30 for a current-thread runtime, else as
+    /// [`event_interval`](Self::event_interval). A worker of a multi-threaded runtime looks at both at once, at
+    /// the smaller interval of the two.
+    ///
+    /// # Panics
+    /// If `polls` is 0.
+    #[track_caller]
+    pub fn global_queue_interval(&mut self, polls: u32) -> &mut Self {
+        assert!(polls > 0, "global_queue_interval must be greater than 0");
+        self.global_queue_interval = Some(polls);
         self
     }
 
@@ -235,6 +384,7 @@ impl Builder {
         let driver = Arc::new(Driver::new(driver::Config {
             io: self.io,
             start_paused: self.start_paused,
+            events: self.max_io_events,
             workers,
         })?);
         let common = Common::new(
@@ -244,8 +394,13 @@ impl Builder {
                 thread_name: self.thread_name.clone(),
                 thread_stack_size: self.thread_stack_size,
                 max_blocking_threads: self.max_blocking_threads,
+                max_blocking_queue: self.max_blocking_queue,
                 thread_keep_alive: self.thread_keep_alive,
                 compute_threads: self.compute_threads.unwrap_or_else(cores),
+                workers,
+                event_interval: self.event_interval,
+                injector_interval: self.global_queue_interval,
+                monitor: self.monitor.clone(),
             },
             self.hooks.clone(),
         );

@@ -7,6 +7,8 @@ use filch_primitives::thread;
 
 use super::blocking_work::BlockingWork;
 use super::hooks::Hooks;
+use super::parks::Parks;
+use crate::context;
 use crate::driver::Wait;
 
 /// A source of thread names.
@@ -20,9 +22,17 @@ pub(crate) struct Config {
     pub(crate) thread_name: ThreadName,
     pub(crate) thread_stack_size: Option<usize>,
     pub(crate) max_blocking_threads: usize,
+    /// How many blocking calls may wait for a thread; any number if it is none.
+    pub(crate) max_blocking_queue: Option<usize>,
     pub(crate) thread_keep_alive: Duration,
+    pub(crate) monitor: crate::scheduler::multi_thread::monitor::Config,
     #[cfg_attr(filch_loom, expect(dead_code, reason = "the blocking pool does both in a model"))]
     pub(crate) compute_threads: usize,
+    pub(crate) workers: usize,
+    /// Polls between two looks at the driver.
+    pub(crate) event_interval: u32,
+    /// Polls between two looks at the injector, if it was chosen.
+    pub(crate) injector_interval: Option<u32>,
 }
 
 /// One per runtime, inside of its scheduler's shared part.
@@ -31,6 +41,7 @@ pub(crate) struct Common {
     hooks: Arc<Hooks>,
     blocking: BlockingWork,
     id: super::Id,
+    parks: Parks,
 }
 
 impl Common {
@@ -39,6 +50,7 @@ impl Common {
         Common {
             blocking: BlockingWork::new(&config, &hooks),
             hooks,
+            parks: Parks::new(config.workers),
             config,
             id: super::Id::next(),
         }
@@ -69,14 +81,25 @@ impl Common {
         }
     }
 
-    /// Runs a wait between its hooks, if it is one that may last.
+    pub(super) fn parks(&self) -> &Parks {
+        &self.parks
+    }
+
+    /// Runs a wait between its hooks, if it is one that may last, and counts it for the worker that this is.
     #[inline]
     pub(crate) fn around_park<R>(&self, wait: Wait, body: impl FnOnce() -> R) -> R {
         if wait == Wait::Poll {
             return body();
         }
         self.hooks.before_park();
+        let worker = context::worker_index();
+        if let Some(worker) = worker {
+            self.parks.park(worker);
+        }
         let result = body();
+        if let Some(worker) = worker {
+            self.parks.unpark(worker);
+        }
         self.hooks.after_park();
         result
     }

@@ -147,6 +147,23 @@ impl Handle {
         self.common().blocking().spawn_blocking(task::here(), self.driver(), f)
     }
 
+    /// As [`spawn_blocking`](Self::spawn_blocking), unless too many calls wait for a thread. See
+    /// [`try_spawn_blocking`](crate::task::try_spawn_blocking).
+    ///
+    /// # Errors
+    /// If [`Builder::max_blocking_queue`](super::Builder::max_blocking_queue) is set, and so many wait.
+    #[track_caller]
+    pub fn try_spawn_blocking<F, R>(&self, f: F) -> Result<JoinHandle<R>, task::BlockingQueueFull>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let blocking = self.common().blocking();
+        blocking
+            .try_spawn_blocking(task::here(), self.driver(), f)
+            .ok_or(task::BlockingQueueFull(()))
+    }
+
     /// Runs a computation on a thread for such. See [`spawn_compute`](crate::task::spawn_compute).
     #[track_caller]
     pub fn spawn_compute<F, R>(&self, f: F) -> JoinHandle<R>
@@ -279,7 +296,8 @@ impl fmt::Debug for Handle {
 pub struct EnterGuard<'a> {
     // The destructor is the field's: a guard of a temporary runtime may outlive the statement.
     _guard: context::EnterGuard,
-    _runtime: PhantomData<(&'a Handle, *const ())>,
+    // Neither thread may drop it for the other, both may look at it: Sync without Send, as a lock's guard.
+    _runtime: PhantomData<(&'a Handle, std::sync::MutexGuard<'static, ()>)>,
 }
 
 /// There is no current runtime.

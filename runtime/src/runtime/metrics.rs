@@ -1,6 +1,7 @@
 //! Figures about a running runtime.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::handle::{Handle, Inner};
 
@@ -59,6 +60,54 @@ impl RuntimeMetrics {
             Inner::MultiThread(shared) => shared.polls(worker),
             Inner::CurrentThread(_) => 0,
         }
+    }
+
+    /// How many spare workers run now, in the place of workers that are stuck in a poll. See
+    /// [`Builder::max_spare_workers`](super::Builder::max_spare_workers).
+    pub fn num_spare_workers(&self) -> usize {
+        match &self.0.0 {
+            Inner::MultiThread(shared) => shared.spare_workers(),
+            Inner::CurrentThread(_) => 0,
+        }
+    }
+
+    /// How many polls the monitor has found stuck so far, for 10 to 20 ms or longer each (2 ms or longer
+    /// within half a second of another one). 0 for a current-thread runtime, which has no monitor.
+    pub fn stuck_polls_count(&self) -> u64 {
+        match &self.0.0 {
+            Inner::MultiThread(shared) => shared.stuck_polls(),
+            Inner::CurrentThread(_) => 0,
+        }
+    }
+
+    /// How many times a worker went to sleep, for want of tasks.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    #[track_caller]
+    pub fn worker_park_count(&self, worker: usize) -> u64 {
+        self.worker_park_unpark_count(worker).div_ceil(2)
+    }
+
+    /// How many times a worker went to sleep or woke up: odd while it sleeps.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    #[track_caller]
+    pub fn worker_park_unpark_count(&self, worker: usize) -> u64 {
+        self.check(worker);
+        self.0.common().parks().turns(worker)
+    }
+
+    /// How long a worker was awake so far, since the runtime was built. A current-thread runtime counts the time
+    /// outside of `block_on` too.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    #[track_caller]
+    pub fn worker_total_busy_duration(&self, worker: usize) -> Duration {
+        self.check(worker);
+        self.0.common().parks().busy(worker)
     }
 
     /// How many threads the pool for blocking calls has now.

@@ -21,6 +21,7 @@ mod handle;
 pub(crate) mod hooks;
 mod local;
 mod metrics;
+mod parks;
 mod report;
 
 use std::fmt;
@@ -35,11 +36,14 @@ use filch_primitives::atomic::statistic::AtomicU64;
 use filch_primitives::{entered, thread};
 
 pub use builder::Builder;
+pub(crate) use handle::WeakHandle;
 pub use handle::{EnterGuard, Handle, TryCurrentError};
 pub use hooks::{UnhandledPanic, UnhandledPanicInfo};
 pub use local::{LocalOptions, LocalRuntime};
 pub use metrics::RuntimeMetrics;
 pub use report::{ShutdownReport, UnfinishedTask};
+
+pub use crate::scheduler::multi_thread::monitor::StuckTask;
 
 use crate::context;
 use crate::task::{JoinHandle, here};
@@ -60,7 +64,7 @@ pub enum RuntimeFlavor {
 pub struct Id(NonZeroU64);
 
 impl Id {
-    fn next() -> Self {
+    pub(crate) fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         // ordering: Relaxed. Only uniqueness counts.
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -72,6 +76,46 @@ impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Which of its runtime's workers this thread is; `None` if it is no worker.
+///
+/// The numbers are those that [`RuntimeMetrics`] takes. A task may be on another worker after each `.await`.
+/// The thread in `block_on` of a multi-threaded runtime is no worker, nor are blocking threads and spare workers;
+/// the thread that drives a current-thread runtime is worker 0 of it.
+///
+/// # Examples
+/// ```
+/// let runtime = filch::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+/// let index = runtime.block_on(async {
+///     assert_eq!(filch::runtime::worker_index(), None);
+///     filch::spawn(async { filch::runtime::worker_index() }).await.unwrap()
+/// });
+/// assert!(index.unwrap() < 2);
+/// # std::io::Result::Ok(())
+/// ```
+pub fn worker_index() -> Option<usize> {
+    context::worker_index()
+}
+
+/// Whether an error says that the runtime which a socket belongs to has shut down.
+///
+/// # Examples
+/// ```
+/// use filch::runtime::{Runtime, is_rt_shutdown_err};
+///
+/// let runtime = Runtime::new()?;
+/// let listener = runtime.block_on(filch::net::TcpListener::bind("127.0.0.1:0"))?;
+/// drop(runtime);
+/// let other = Runtime::new()?;
+/// let error = other.block_on(listener.accept()).unwrap_err();
+/// assert!(is_rt_shutdown_err(&error));
+/// # std::io::Result::Ok(())
+/// ```
+#[cfg(not(filch_loom))]
+pub fn is_rt_shutdown_err(err: &io::Error) -> bool {
+    let text = |error: &io::Error| error.get_ref().map(ToString::to_string);
+    err.get_ref().is_some() && text(err) == text(&filch_io_driver::shutdown_error())
 }
 
 /// A scheduler with its driver and its pools.
@@ -211,7 +255,8 @@ impl Runtime {
             Inner::MultiThread(shared) => {
                 shared.begin_shutdown();
                 if shared.wait_shutdown(left()) {
-                    for thread in self.threads.drain(..) {
+                    let spares = shared.take_spare_threads();
+                    for thread in self.threads.drain(..).chain(spares) {
                         // The thread is past its last step; or `block_in_place` left it without its worker,
                         // inside of user code: waited for without a limit only, and never by itself.
                         let ours = thread.thread().id() == thread::current().id();

@@ -27,13 +27,6 @@ use crate::runtime::common::Common;
 use crate::task::Runnable;
 use crate::task::owner::{Owner, Queue};
 
-/// Polls between two looks at the driver, as in the multi-threaded scheduler.
-const INTERVAL: u32 = if cfg!(filch_loom) { 4 } else { 61 };
-
-/// Polls between two looks at the injector: half of that, so that a task from outside waits no longer
-/// than a socket.
-const INJECTOR_INTERVAL: u32 = INTERVAL / 2;
-
 /// At most so many tasks move from the injector to the queue at such a look: more than are polled until
 /// the next one, so that a crowd outside gets in and queues with the others, in order of arrival.
 const INJECTOR_BATCH: u32 = if cfg!(filch_loom) { 2 } else { 64 };
@@ -127,7 +120,7 @@ impl Shared {
     pub(crate) fn new(driver: Arc<Driver>, common: Common) -> Arc<Shared> {
         let core = Core {
             queue: RefCell::new(VecDeque::new()),
-            events: RefCell::new(Events::new()),
+            events: RefCell::new(driver.events()),
             tick: Cell::new(0),
         };
         Arc::new_cyclic(|this: &Weak<Shared>| Shared {
@@ -318,7 +311,7 @@ impl Shared {
             } else {
                 // A main future that wakes itself must not starve sockets and timers.
                 main_polls += 1;
-                if main_polls >= INTERVAL {
+                if main_polls >= self.common.config().event_interval {
                     self.wait(core, Wait::Poll);
                     main_polls = 0;
                 }
@@ -331,9 +324,9 @@ impl Shared {
         }
     }
 
-    /// Polls up to `INTERVAL` tasks. False if there was none left.
+    /// Polls as many tasks as there may be between two looks at the driver. False if there was none left.
     fn run_some(&self, core: &Core) -> bool {
-        for _ in 0..INTERVAL {
+        for _ in 0..self.common.config().event_interval {
             let Some(task) = self.next(core) else { return false };
             let _budget = coop::fresh();
             task.run();
@@ -344,7 +337,10 @@ impl Shared {
     #[inline]
     fn next(&self, core: &Core) -> Option<Runnable> {
         core.tick.set(core.tick.get().wrapping_add(1));
-        if core.tick.get() % INJECTOR_INTERVAL == 0 {
+        // Half of the driver's: a task from outside waits no longer than a socket.
+        let config = self.common.config();
+        let interval = config.injector_interval.unwrap_or((config.event_interval / 2).max(1));
+        if core.tick.get() % interval == 0 {
             for _ in 0..INJECTOR_BATCH {
                 let Some(task) = self.take_injected() else { break };
                 core.queue.borrow_mut().push_back(task);

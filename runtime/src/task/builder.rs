@@ -5,7 +5,7 @@ use std::io;
 use std::panic::Location;
 
 use super::header::Meta;
-use super::{JoinHandle, local_set, spawn};
+use super::{JoinHandle, LocalSet, local_set, spawn};
 use crate::context;
 use crate::runtime::Handle;
 
@@ -118,6 +118,23 @@ impl<'a> Builder<'a> {
         Ok(local_set::spawn_local_with(self.meta(), future))
     }
 
+    /// Spawns a task that need not be `Send` on a `LocalSet`, which need not be the current one.
+    ///
+    /// # Errors
+    /// None today.
+    #[track_caller]
+    pub fn spawn_local_on<F>(
+        self,
+        future: F,
+        local_set: &LocalSet,
+    ) -> io::Result<JoinHandle<F::Output>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        Ok(local_set.spawn_with(self.meta(), future))
+    }
+
     /// Runs a function that may block; see [`spawn_blocking`](super::spawn_blocking).
     ///
     /// # Errors
@@ -130,7 +147,35 @@ impl<'a> Builder<'a> {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let handle = context::current();
+        self.spawn_blocking_on(f, &context::current())
+    }
+
+    /// Runs a function that may block, on a runtime's threads for such functions.
+    ///
+    /// # Errors
+    /// None today.
+    #[track_caller]
+    pub fn spawn_blocking_on<F, R>(self, f: F, handle: &Handle) -> io::Result<JoinHandle<R>>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
         Ok(handle.common().blocking().spawn_blocking(self.meta(), handle.driver(), f))
+    }
+
+    /// Runs a computation; see [`spawn_compute`](super::spawn_compute).
+    ///
+    /// # Errors
+    /// None today.
+    /// # Panics
+    /// Outside of a runtime.
+    #[track_caller]
+    pub fn spawn_compute<F, R>(self, f: F) -> io::Result<JoinHandle<R>>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let handle = context::current();
+        Ok(handle.common().blocking().spawn_compute(self.meta(), handle.driver(), f))
     }
 }

@@ -1,9 +1,13 @@
 //! The cooperative budget: 128 operations per poll of a task, then it must yield.
 //!
-//! Every operation of filch's channels, locks, timers and sockets spends a unit when it completes. With
-//! none left they return `Pending` and wake their task, so that a task that always finds something ready
-//! does not starve the others. Futures of other libraries are not counted: [`poll_proceed`] and
-//! [`consume_budget`] let them take part.
+//! Every operation of filch's channels, locks, timers and sockets, and every join of a task, spends a unit
+//! when it completes. With none left they return `Pending` and wake their task, so that a task that always
+//! finds something ready does not starve the others. Signals that move nothing are free: `Notify`, `closed`
+//! of a sender, a cancelled token, a cell that is set. Futures of other libraries are not counted:
+//! [`poll_proceed`], [`cooperative`] and [`consume_budget`] let them take part.
+//!
+//! Each task has a budget of its own, also inside of a `LocalSet`, and so has the future of `block_on`.
+//! Branches of one task (of a `join!`, say) share theirs.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -19,6 +23,28 @@ pub use budget::RestoreOnPending;
 /// Call it before an operation, keep what it returns, and say
 /// [`made_progress`](RestoreOnPending::made_progress) if the operation completed: otherwise the unit is
 /// given back.
+///
+/// # Examples
+/// ```
+/// use std::collections::VecDeque;
+/// use std::task::{Context, Poll, ready};
+/// use filch::task::coop;
+///
+/// /// Gives what is in a queue, without ever starving other tasks.
+/// fn poll_pop(queue: &mut VecDeque<u32>, cx: &mut Context<'_>) -> Poll<Option<u32>> {
+///     let unit = ready!(coop::poll_proceed(cx));
+///     let value = queue.pop_front();
+///     unit.made_progress();
+///     Poll::Ready(value)
+/// }
+///
+/// # #[filch::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let mut queue = VecDeque::from([1, 2]);
+/// let first = std::future::poll_fn(|cx| poll_pop(&mut queue, cx)).await;
+/// assert_eq!(first, Some(1));
+/// # }
+/// ```
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     budget::poll_proceed(cx)
@@ -34,6 +60,25 @@ pub fn has_budget_remaining() -> bool {
 ///
 /// # Cancel safety
 /// Dropping it loses nothing.
+/// # Examples
+/// ```
+/// use filch::task::coop::consume_budget;
+///
+/// /// A long computation that lets other tasks run every 128 rows.
+/// async fn sum(rows: &[u64]) -> u64 {
+///     let mut sum = 0;
+///     for row in rows {
+///         sum += row;
+///         consume_budget().await;
+///     }
+///     sum
+/// }
+///
+/// # #[filch::main(flavor = "current_thread")]
+/// # async fn main() {
+/// assert_eq!(sum(&[1; 1_000]).await, 1_000);
+/// # }
+/// ```
 pub async fn consume_budget() {
     let mut spent = false;
     poll_fn(move |cx| {
@@ -75,7 +120,7 @@ impl<F: Future> Future for Unconstrained<F> {
 }
 
 pin_project! {
-    /// A future that spends a unit whenever it is polled. Made by [`cooperative`].
+    /// A future that spends a unit when it completes, and yields with none left. Made by [`cooperative`].
     #[must_use = "futures do nothing unless awaited"]
     #[derive(Debug)]
     pub struct Coop<F> {

@@ -93,6 +93,35 @@ impl<T> JoinHandle<T> {
         self.header().id
     }
 
+    /// Wakes `waker` once: when the task completes, or now if it has. For a handle that nobody polls.
+    pub(super) fn wake_on_complete(&mut self, waker: &Waker) {
+        if self.register(waker) {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// The output, if the task is complete and its output was not given out.
+    pub(super) fn try_take(&mut self) -> Option<Result<T, JoinError>> {
+        if self.taken || !self.is_finished() {
+            return None;
+        }
+        match self.take() {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Moves the output out. COMPLETE was seen, and nothing was taken before.
+    fn take(&mut self) -> Poll<Result<T, JoinError>> {
+        debug_assert!(!self.taken && self.is_finished());
+        self.taken = true;
+        let mut output = Poll::Pending;
+        // SAFETY: COMPLETE was seen, JOIN is ours, nothing was taken before (the callers looked); the
+        // place has the type that `take_output` writes.
+        unsafe { (self.header().vtable.take_output)(self.task, (&raw mut output).cast()) };
+        output
+    }
+
     /// F9: gives the task a waker to wake at completion. True if the task is complete.
     fn register(&self, waker: &Waker) -> bool {
         let state = &self.header().state;
@@ -140,11 +169,7 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Pending;
         }
         coop.made_progress();
-        self.taken = true;
-        let mut output = Poll::Pending;
-        // SAFETY: COMPLETE was seen, JOIN is ours, nothing was taken before; the place has the type that `take_output` writes.
-        unsafe { (self.header().vtable.take_output)(self.task, (&raw mut output).cast()) };
-        output
+        self.take()
     }
 }
 

@@ -28,8 +28,8 @@ use super::header::Meta;
 use super::owner::{Owner, Queue};
 use super::{JoinHandle, Runnable, here, new_task};
 use crate::context::{self, Scheduler};
-use crate::runtime::Runtime;
 use crate::runtime::hooks::Hooks;
+use crate::runtime::{Id, Runtime};
 
 /// How many tasks one poll of the set runs before it yields.
 const TASKS_PER_POLL: usize = 61;
@@ -82,6 +82,7 @@ struct LocalContext {
     queue: RefCell<VecDeque<Runnable>>,
     /// The set runs tasks right now, and will look at `queue` again.
     ticking: Cell<bool>,
+    id: Id,
 }
 
 filch_primitives::local! {
@@ -156,6 +157,7 @@ impl LocalSet {
             owner,
             queue: RefCell::new(VecDeque::new()),
             ticking: Cell::new(false),
+            id: Id::next(),
         };
         LocalSet { cx: Rc::new(cx), _not_send: PhantomData }
     }
@@ -167,12 +169,25 @@ impl LocalSet {
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.cx.spawn(here(), future)
+        self.spawn_with(here(), future)
+    }
+
+    pub(super) fn spawn_with<F>(&self, meta: Meta, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.cx.spawn(meta, future)
     }
 
     /// Makes this the current set of this thread until the guard is dropped.
     pub fn enter(&self) -> LocalEnterGuard {
         LocalEnterGuard(CurrentGuard::new(&self.cx))
+    }
+
+    /// The set's number. It is one of a runtime's, and differs from that of every other runtime and set.
+    pub fn id(&self) -> Id {
+        self.cx.id
     }
 
     /// Runs `future` and the set's tasks until `future` is ready.

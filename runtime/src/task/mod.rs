@@ -7,6 +7,16 @@
 //! # });
 //! ```
 //!
+//! | to | use |
+//! | --- | --- |
+//! | run something beside this | [`spawn`](fn@spawn), [`Builder`] to give it a name |
+//! | have many tasks, and take each as it ends | [`JoinSet`]; [`JoinMap`] to find them by a key |
+//! | be sure that all of them have ended | [`scope`](fn@scope), [`TaskGroup`] |
+//! | call what blocks, or computes for long | [`spawn_blocking`], [`spawn_compute`], [`block_in_place`] |
+//! | run what is not `Send` | [`LocalSet`], [`spawn_local`] |
+//! | hand a value down to whatever a future calls | [`task_local!`](crate::task_local), [`LocalKey`] |
+//! | give way to others | [`yield_now`], [`coop`] |
+//!
 //! The access contract, in docs/task-contract.md and in `state.rs`:
 //! F1 only the holder of RUNNING touches the future; only it, or after COMPLETE the join handle, the
 //!    output;
@@ -23,10 +33,15 @@ mod error;
 pub(crate) mod header;
 mod id;
 mod join;
+mod join_map;
+pub mod join_set;
 pub(crate) mod local_set;
 pub(crate) mod owner;
+mod scope;
 mod spawn;
 mod state;
+mod task_local;
+pub(crate) mod task_tracker;
 pub(crate) mod waker;
 
 mod yield_now;
@@ -40,17 +55,31 @@ use std::sync::Arc;
 pub use abort::AbortHandle;
 pub use block_in_place::block_in_place;
 pub use builder::Builder;
-pub use coop::unconstrained;
+pub use coop::{consume_budget, unconstrained};
 pub use error::JoinError;
 pub(crate) use error::payload_text;
 pub use id::{Id, id, try_id};
 pub use join::{AbortOnDropHandle, JoinHandle};
+pub use join_map::{JoinMap, JoinMapKeys};
+pub use join_set::JoinSet;
 pub use local_set::{LocalEnterGuard, LocalSet, spawn_local};
-pub use spawn::{spawn, spawn_blocking, spawn_compute};
+pub use scope::{
+    CancelCause, Scope, ScopeBuilder, ScopeError, ScopedJoinError, ScopedJoinHandle,
+    ScopedTaskBuilder, TaskGroup, TaskPanic, scope,
+};
+pub use spawn::{BlockingQueueFull, spawn, spawn_blocking, spawn_compute, try_spawn_blocking};
+#[doc(hidden)]
+pub use task_local::__local;
+pub use task_local::{AccessError, LocalKey};
 pub use yield_now::yield_now;
 
 use header::{Header, Meta};
 use owner::Owner;
+
+/// Futures that have a name.
+pub mod futures {
+    pub use super::task_local::TaskLocalFuture;
+}
 
 /// The right to poll a task once. Dropping it cancels the task.
 ///
@@ -75,6 +104,12 @@ impl Runnable {
     #[inline]
     pub(crate) fn into_raw(self) -> NonNull<Header> {
         ManuallyDrop::new(self).0
+    }
+
+    /// The address, as a mark that tells it from other tasks.
+    #[inline]
+    pub(crate) fn as_ptr(&self) -> *mut Header {
+        self.0.as_ptr()
     }
 
     pub(crate) fn header(&self) -> &Header {

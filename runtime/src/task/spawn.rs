@@ -82,6 +82,47 @@ where
     context::current().spawn_blocking(f)
 }
 
+/// As [`spawn_blocking`], unless too many such calls wait for a thread already.
+///
+/// For load that should be refused rather than piled up:
+/// [`Builder::max_blocking_queue`](crate::runtime::Builder::max_blocking_queue) sets how many may wait.
+/// The function is dropped if it is refused.
+///
+/// # Errors
+/// [`BlockingQueueFull`], if so many wait. Never where no limit is set.
+/// # Panics
+/// Outside of a runtime.
+/// # Examples
+/// ```
+/// # let mut builder = filch::runtime::Builder::new_current_thread();
+/// # builder.max_blocking_queue(8).build().unwrap().block_on(async {
+/// match filch::task::try_spawn_blocking(|| std::fs::read_to_string("/etc/hostname")) {
+///     Ok(host) => println!("{:?}", host.await.unwrap()),
+///     Err(full) => eprintln!("503: {full}"),
+/// }
+/// # });
+/// ```
+#[track_caller]
+pub fn try_spawn_blocking<F, R>(f: F) -> Result<JoinHandle<R>, BlockingQueueFull>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    context::current().try_spawn_blocking(f)
+}
+
+/// Too many blocking calls wait for a thread. See [`try_spawn_blocking`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockingQueueFull(pub(crate) ());
+
+impl std::fmt::Display for BlockingQueueFull {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("too many blocking calls wait for a thread")
+    }
+}
+
+impl std::error::Error for BlockingQueueFull {}
+
 /// Runs a computation on a thread for such: a pool bounded by the number of cores.
 ///
 /// A thousand of them run a few at a time and hold nobody else up. Inside, rayon's parallel iterators

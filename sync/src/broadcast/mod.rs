@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `ring.rs` | the messages, the counts, and their invariants |
 //! | `sender.rs`, `weak.rs`, `receiver.rs` | the handles |
+//! | `stream.rs` | a receiver as a stream: feature `stream` |
 //! | `error.rs` | [`error`] |
 //!
 //! # Examples
@@ -27,6 +28,8 @@ pub mod error;
 mod receiver;
 mod ring;
 mod sender;
+#[cfg(feature = "stream")]
+pub(crate) mod stream;
 mod weak;
 
 pub use receiver::Receiver;

@@ -1,8 +1,10 @@
 //! The receiving half.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::task::{Poll, ready};
 
-use filch_primitives::Arc;
+use filch_primitives::{Arc, coop};
 
 use super::error::{RecvError, TryRecvError};
 use super::ring::Ring;
@@ -10,8 +12,28 @@ use crate::{blocking, budget};
 
 /// Receives each message that is sent while it exists. From [`channel`](super::channel),
 /// [`Sender::subscribe`](super::Sender::subscribe) and [`resubscribe`](Self::resubscribe).
+///
+/// # Examples
+/// ```
+/// use filch_sync::broadcast::{self, error::RecvError};
+///
+/// async fn print(mut events: broadcast::Receiver<String>) {
+///     loop {
+///         match events.recv().await {
+///             Ok(event) => println!("{event}"),
+///             Err(RecvError::Lagged(missed)) => println!("({missed} events were missed)"),
+///             Err(RecvError::Closed) => return,
+///         }
+///     }
+/// }
+/// # let (tx, rx) = broadcast::channel(2);
+/// # (0..3).for_each(|n| drop(tx.send(n.to_string())));
+/// # drop(tx);
+/// # let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// # assert!(std::pin::pin!(print(rx)).poll(&mut cx).is_ready());
+/// ```
 pub struct Receiver<T> {
-    ring: Arc<Ring<T>>,
+    pub(super) ring: Arc<Ring<T>>,
     /// The position of the next message.
     next: u64,
 }
@@ -71,16 +93,26 @@ impl<T: Clone> Receiver<T> {
     /// Nothing is lost: a message is taken only by the poll that returns it.
     pub async fn recv(&mut self) -> Result<T, RecvError> {
         let Receiver { ring, next } = self;
+        // Most receivers find a message: a first look without a place among those who wait.
+        let first = poll_fn(|cx| {
+            let coop = ready!(coop::poll_proceed(cx));
+            let found = look(ring, next);
+            if found.is_some() {
+                coop.made_progress();
+            }
+            Poll::Ready(found)
+        });
+        if let Some(found) = first.await {
+            return found;
+        }
         budget::counted(async move {
             loop {
                 // Made before the look: a message that is sent in between completes it.
                 let notified = ring.sent.notified();
-                match ring.receive(next) {
-                    Ok(message) => return Ok(message),
-                    Err(TryRecvError::Lagged(missed)) => return Err(RecvError::Lagged(missed)),
-                    Err(TryRecvError::Closed) => return Err(RecvError::Closed),
-                    Err(TryRecvError::Empty) => notified.await,
+                if let Some(found) = look(ring, next) {
+                    return found;
                 }
+                notified.await;
             }
         })
         .await
@@ -104,6 +136,17 @@ impl<T: Clone> Receiver<T> {
     #[track_caller]
     pub fn blocking_recv(&mut self) -> Result<T, RecvError> {
         blocking::block_on(self.recv())
+    }
+}
+
+/// BC2: the message at `next`, or why there will be none. `None` if there is none yet.
+#[inline]
+fn look<T: Clone>(ring: &Ring<T>, next: &mut u64) -> Option<Result<T, RecvError>> {
+    match ring.receive(next) {
+        Ok(message) => Some(Ok(message)),
+        Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
+        Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
+        Err(TryRecvError::Empty) => None,
     }
 }
 

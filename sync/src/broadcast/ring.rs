@@ -18,7 +18,7 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use filch_primitives::CachePadded;
-use filch_primitives::atomic::{AtomicUsize, Ordering};
+use filch_primitives::atomic::{AtomicUsize, FirstGuess, Ordering};
 use filch_primitives::lock::{Mutex, MutexGuard};
 
 use super::error::TryRecvError;
@@ -246,8 +246,7 @@ impl<T> Ring<T> {
 
     /// A further sender, unless all are gone.
     pub(super) fn try_add_sender(&self) -> bool {
-        // ordering: Relaxed. A guess for the exchange.
-        let mut seen = self.senders.load(Ordering::Relaxed);
+        let mut seen = self.senders.first_guess();
         while seen != 0 {
             // ordering: Relaxed. It only keeps the count from zero; the messages come with their locks.
             match self.senders.compare_exchange_weak(

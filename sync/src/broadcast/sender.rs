@@ -9,6 +9,20 @@ use super::ring::Ring;
 use super::{Receiver, WeakSender};
 
 /// Sends messages to all receivers of a broadcast channel. Clones send into the same channel.
+///
+/// # Examples
+/// A chat room: who comes later does not get what was said before.
+/// ```
+/// use filch_sync::broadcast;
+///
+/// let room = broadcast::Sender::new(100);
+/// let mut ada = room.subscribe();
+/// room.send("hello?").unwrap();
+/// let mut alan = room.subscribe();
+/// assert_eq!(room.send("hello, two of you").unwrap(), 2);
+/// # assert_eq!(ada.try_recv(), Ok("hello?"));
+/// assert_eq!(alan.try_recv(), Ok("hello, two of you"));
+/// ```
 pub struct Sender<T> {
     ring: Arc<Ring<T>>,
 }

@@ -3,6 +3,22 @@
 use super::CancellationToken;
 
 /// Cancels its token when dropped. From [`CancellationToken::drop_guard`].
+///
+/// # Examples
+/// Whatever ends the function, an error or a panic too, ends what it has started:
+/// ```
+/// use filch_sync::CancellationToken;
+///
+/// fn serve(token: CancellationToken) -> Result<(), &'static str> {
+///     let _guard = token.clone().drop_guard();
+///     // ... starts tasks with `token.child_token()` ...
+///     Err("the address is in use")
+/// }
+///
+/// let token = CancellationToken::new();
+/// assert!(serve(token.clone()).is_err());
+/// assert!(token.is_cancelled());
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it cancels at once"]
 pub struct DropGuard {

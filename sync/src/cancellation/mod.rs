@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `tree.rs` | which token is whose child |
 //! | `token.rs` | [`CancellationToken`] |
-//! | `wait.rs` | the futures |
+//! | `wait.rs` | the futures that wait for the cancellation |
+//! | `run.rs` | a future that ends early |
 //! | `guard.rs` | guards that cancel when dropped |
 
 mod guard;
+mod run;
 mod token;
 mod tree;
 mod wait;

@@ -1,13 +1,12 @@
 //! The token.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
+use super::run::RunUntilCancelled;
 use super::tree::Node;
 use super::{DropGuard, DropGuardRef, WaitForCancellationFuture, WaitForCancellationFutureOwned};
 
@@ -106,31 +105,22 @@ impl CancellationToken {
     ///
     /// # Cancel safety
     /// That of `future`.
-    pub async fn run_until_cancelled<F>(&self, future: F) -> Option<F::Output>
+    pub fn run_until_cancelled<F>(&self, future: F) -> impl Future<Output = Option<F::Output>>
     where
         F: Future,
     {
-        if self.is_cancelled() {
-            return None;
-        }
-        let mut cancelled = pin!(self.cancelled());
-        let mut future = pin!(future);
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(out) => Poll::Ready(Some(out)),
-            Poll::Pending => cancelled.as_mut().poll(cx).map(|()| None),
-        })
-        .await
+        RunUntilCancelled::new(self.cancelled(), future)
     }
 
     /// As [`run_until_cancelled`](Self::run_until_cancelled), for a future that owns the token.
     ///
     /// # Cancel safety
     /// That of `future`.
-    pub async fn run_until_cancelled_owned<F>(self, future: F) -> Option<F::Output>
+    pub fn run_until_cancelled_owned<F>(self, future: F) -> impl Future<Output = Option<F::Output>>
     where
         F: Future,
     {
-        self.run_until_cancelled(future).await
+        RunUntilCancelled::new(self.cancelled_owned(), future)
     }
 }
 

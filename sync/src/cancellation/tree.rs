@@ -10,6 +10,9 @@
 //!     cancelled ancestor still reaches them, and a chain of dropped tokens takes no memory.
 //! T3  A cancelled node is alone: no parent, no children. It gets no children any more.
 
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::ops::{Index, IndexMut};
 use std::sync::{Arc, Weak};
 
 use filch_primitives::atomic::{AtomicBool, Ordering};
@@ -17,8 +20,20 @@ use filch_primitives::lock::Mutex;
 
 use crate::Notify;
 
-/// The key of an entry.
-type Key = usize;
+/// The key of an entry: its number plus one, so that a link takes four bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Key(NonZeroU32);
+
+impl Key {
+    fn new(number: usize) -> Self {
+        let key = u32::try_from(number + 1).ok().and_then(NonZeroU32::new);
+        Key(key.expect("a tree of cancellation tokens has fewer than 2^32 of them"))
+    }
+
+    fn number(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// What the clones of one token share.
 pub(super) struct Node {
@@ -33,9 +48,57 @@ struct Tree(Mutex<Arena>);
 
 #[derive(Default)]
 struct Arena {
-    entries: Vec<Entry>,
+    entries: Entries,
     /// Entries to use again, chained by `next`.
     free: Option<Key>,
+}
+
+/// How many entries lie in the tree itself: a token and a child of it, which is what most trees are.
+const INLINE: usize = 2;
+
+/// Entries by their keys.
+#[derive(Default)]
+struct Entries {
+    first: [Entry; INLINE],
+    /// How many of `first` were ever used.
+    used: usize,
+    further: Vec<Entry>,
+}
+
+impl Entries {
+    /// A new entry.
+    fn push(&mut self) -> Key {
+        if self.used < INLINE {
+            self.used += 1;
+        } else {
+            self.further.push(Entry::default());
+        }
+        Key::new(self.len() - 1)
+    }
+
+    fn len(&self) -> usize {
+        self.used + self.further.len()
+    }
+}
+
+impl Index<Key> for Entries {
+    type Output = Entry;
+
+    fn index(&self, key: Key) -> &Entry {
+        match key.number().checked_sub(INLINE) {
+            Some(number) => &self.further[number],
+            None => &self.first[key.number()],
+        }
+    }
+}
+
+impl IndexMut<Key> for Entries {
+    fn index_mut(&mut self, key: Key) -> &mut Entry {
+        match key.number().checked_sub(INLINE) {
+            Some(number) => &mut self.further[number],
+            None => &mut self.first[key.number()],
+        }
+    }
 }
 
 #[derive(Default)]
@@ -56,10 +119,7 @@ impl Arena {
                 self.free = self.entries[key].next.take();
                 key
             }
-            None => {
-                self.entries.push(Entry::default());
-                self.entries.len() - 1
-            }
+            None => self.entries.push(),
         }
     }
 
@@ -102,24 +162,52 @@ impl Arena {
         self.entries[key] = Entry { next: self.free.replace(key), ..Entry::default() };
     }
 
-    /// Takes `key` and all that descend from it apart (T3), and marks them. Returns those that are alive.
-    fn cancel(&mut self, key: Key) -> Vec<Arc<Node>> {
-        let mut nodes = Vec::new();
-        let mut keys = vec![key];
-        while let Some(key) = keys.pop() {
-            while let Some(child) = self.entries[key].first_child {
-                self.orphan(child);
-                keys.push(child);
-            }
-            self.orphan(key);
+    /// Takes `key` and all that descend from it apart (T3). Marks those that descend from it, and returns those
+    /// of them that are alive; marking `key` itself is the caller's.
+    fn cancel(&mut self, key: Key) -> Descendants {
+        let mut nodes = Descendants::default();
+        self.orphan(key);
+        // Those whose children are to be taken off, chained by `next`: they are in no list any more.
+        let mut stack = Some(key);
+        while let Some(next) = stack {
+            stack = self.entries[next].next.take();
             // One that is being dropped has nobody who waits or asks.
-            if let Some(node) = self.entries[key].node.upgrade() {
-                // ordering: Release, pairs with `is_cancelled`: who sees it sees what the cancelling side did.
-                node.is_cancelled.store(true, Ordering::Release);
+            let descendant = if next == key { None } else { self.entries[next].node.upgrade() };
+            if let Some(node) = descendant {
+                node.mark_cancelled();
                 nodes.push(node);
+            }
+            while let Some(child) = self.entries[next].first_child {
+                self.orphan(child);
+                self.entries[child].next = stack.replace(child);
             }
         }
         nodes
+    }
+}
+
+/// Nodes to notify, in the order of pushing. One of them takes no allocation.
+#[derive(Default)]
+struct Descendants {
+    first: Option<Arc<Node>>,
+    further: VecDeque<Arc<Node>>,
+}
+
+impl Descendants {
+    fn push(&mut self, node: Arc<Node>) {
+        if self.first.is_none() && self.further.is_empty() {
+            self.first = Some(node);
+        } else {
+            self.further.push_back(node);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Arc<Node>> {
+        self.first.take().or_else(|| self.further.pop_front())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.further.is_empty()
     }
 }
 
@@ -164,30 +252,42 @@ impl Node {
         self.is_cancelled.load(Ordering::Acquire)
     }
 
+    /// Under the tree's lock.
+    fn mark_cancelled(&self) {
+        // ordering: Release, pairs with `is_cancelled`: who sees it sees what the cancelling side did.
+        self.is_cancelled.store(true, Ordering::Release);
+    }
+
     /// Cancels this one and all that descend from it.
     pub(super) fn cancel(&self) {
         if self.is_cancelled() {
             return;
         }
-        let nodes = self.tree.0.lock().cancel(self.key);
+        let descendants = {
+            let mut arena = self.tree.0.lock();
+            self.mark_cancelled();
+            arena.cancel(self.key)
+        };
         /// Notifies the rest, also where a waker panics.
-        struct Rest(std::vec::IntoIter<Arc<Node>>);
+        struct Rest(Descendants);
         impl Rest {
             fn run(&mut self) {
-                for node in self.0.by_ref() {
+                while let Some(node) = self.0.pop() {
                     node.cancelled.notify_waiters();
                 }
             }
         }
         impl Drop for Rest {
             fn drop(&mut self) {
-                while self.0.len() > 0 {
+                while !self.0.is_empty() {
                     // The first panic is being raised; a second one during it would abort.
                     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run()));
                 }
             }
         }
-        Rest(nodes.into_iter()).run();
+        let mut rest = Rest(descendants);
+        self.cancelled.notify_waiters();
+        rest.run();
     }
 }
 

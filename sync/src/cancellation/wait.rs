@@ -11,14 +11,14 @@ use crate::notify::Wait;
 /// Completes when its token is cancelled. From [`CancellationToken::cancelled`].
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct WaitForCancellationFuture<'a> {
-    token: &'a CancellationToken,
+    pub(super) token: &'a CancellationToken,
     wait: Wait,
 }
 
 /// Completes when its token is cancelled, which it owns. From [`CancellationToken::cancelled_owned`].
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct WaitForCancellationFutureOwned {
-    token: CancellationToken,
+    pub(super) token: CancellationToken,
     wait: Wait,
 }
 

@@ -26,6 +26,24 @@ pub fn channel<T>(buffer: usize) -> (Sender<T>, Receiver<T>) {
 ///
 /// Senders that find it full wait in the order of arrival. Clones send into the same channel; it ends
 /// when the last one is dropped.
+///
+/// # Examples
+/// ```
+/// use filch_sync::mpsc;
+///
+/// async fn number_lines(text: &str, out: mpsc::Sender<String>) {
+///     for (n, line) in text.lines().enumerate() {
+///         // Waits while the other side is behind; ends where it has gone.
+///         if out.send(format!("{n}: {line}")).await.is_err() {
+///             return;
+///         }
+///     }
+/// }
+/// # let (tx, mut rx) = mpsc::channel(2);
+/// # let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// # assert!(std::pin::pin!(number_lines("a\nb", tx)).poll(&mut cx).is_ready());
+/// # assert_eq!((rx.try_recv().unwrap(), rx.try_recv().unwrap()), ("0: a".into(), "1: b".into()));
+/// ```
 pub struct Sender<T> {
     pub(super) tx: Tx<T, Bounded>,
 }

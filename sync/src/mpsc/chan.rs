@@ -1,6 +1,6 @@
 //! The shared part of both channels, and its two ends.
 //!
-//! Protocol: docs/sync.md, steps CH1 to CH9. Model: loom-tests/tests/mpsc.rs.
+//! Protocol: docs/sync.md, steps CH1 to CH10. Model: loom-tests/tests/mpsc.rs.
 //!
 //! Invariants
 //! C1  There is one `Rx`. What is the receiver's in the queue is touched through `&mut Rx` only, or read
@@ -12,8 +12,8 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::{Context, Poll, ready};
 
-use filch_primitives::atomic::AtomicUsize;
 use filch_primitives::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use filch_primitives::atomic::{AtomicUsize, FirstGuess};
 use filch_primitives::{Arc, CachePadded, coop};
 
 use super::error::TryRecvError;
@@ -151,8 +151,7 @@ impl<T, L: Limit> WeakTx<T, L> {
 
     /// A sender, unless all are gone.
     pub(super) fn upgrade(&self) -> Option<Tx<T, L>> {
-        // ordering: Relaxed. A guess for the exchange.
-        let mut seen = self.0.senders.load(Relaxed);
+        let mut seen = self.0.senders.first_guess();
         while seen != 0 {
             // ordering: Relaxed. It only keeps the count from zero: then the queue has not ended, and will not
             // while we are counted. What the sender does with the queue orders itself (CH1 to CH3).
@@ -255,7 +254,8 @@ impl<T, L: Limit> Rx<T, L> {
         attempt: impl FnOnce(&mut Self) -> Poll<R>,
     ) -> Poll<R> {
         // CH5: the waker before the mark.
-        self.0.rx_waker.register(cx.waker());
+        // SAFETY: `&mut Rx`: C1.
+        unsafe { self.0.rx_waker.register(cx.waker()) };
         // SAFETY: `&mut Rx`: C1; the waker is in place.
         if !unsafe { self.0.queue.wait() } {
             // Filled or ended meanwhile.

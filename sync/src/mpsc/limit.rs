@@ -1,5 +1,8 @@
 //! What the bounded and the unbounded channel do differently.
 
+use filch_primitives::atomic::Ordering::SeqCst;
+use filch_primitives::atomic::fence;
+
 use super::queue::Queue;
 use crate::semaphore::RawSemaphore;
 
@@ -43,7 +46,14 @@ impl Limit for Bounded {
     }
 
     fn is_drained(&self) -> bool {
-        self.semaphore.is_closed() && self.semaphore.available() == self.capacity
+        if !self.semaphore.is_closed() {
+            return false;
+        }
+        // ordering: CH9. SeqCst. A sender has brought a permit back before this, and goes for the waker after it;
+        // the receiver has left its waker before this, and looks for the permits after it. Whichever fence is
+        // first, the sender sees the waker or the receiver sees the permit.
+        fence(SeqCst);
+        self.semaphore.available() == self.capacity
     }
 }
 

@@ -12,6 +12,9 @@
 //! A channel ends when all senders are gone, or when the receiver closes it; what was sent before is
 //! received first.
 //!
+//! A waker that panics does so in the operation that woke it. Where that is a receive, which makes room for a
+//! sender that waits, the received message is dropped by the unwinding.
+//!
 //! | file | what |
 //! | --- | --- |
 //! | `position.rs`, `block.rs`, `queue.rs` | the queue without waiting, and its invariants |
@@ -49,6 +52,8 @@ mod permit;
 mod position;
 mod queue;
 mod receiver;
+#[cfg(feature = "stream")]
+mod stream;
 mod unbounded;
 mod waker_cell;
 mod weak;

@@ -7,6 +7,23 @@ use std::mem;
 use super::Sender;
 
 /// Room for one message. From [`Sender::reserve`] and [`Sender::try_reserve`].
+///
+/// # Examples
+/// Waiting for room first, and making the message only then:
+/// ```
+/// use filch_sync::mpsc;
+///
+/// async fn send_newest(tx: mpsc::Sender<u64>, newest: impl Fn() -> u64) {
+///     while let Ok(permit) = tx.reserve().await {
+///         permit.send(newest());
+///         # break;
+///     }
+/// }
+/// # let (tx, mut rx) = mpsc::channel(1);
+/// # let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// # assert!(std::pin::pin!(send_newest(tx, || 7)).poll(&mut cx).is_ready());
+/// # assert_eq!(rx.try_recv(), Ok(7));
+/// ```
 #[must_use = "dropping it gives the room back at once"]
 pub struct Permit<'a, T> {
     sender: &'a Sender<T>,
@@ -14,6 +31,18 @@ pub struct Permit<'a, T> {
 
 /// Room for several messages: an iterator of [`Permit`]s. From [`Sender::reserve_many`] and
 /// [`Sender::try_reserve_many`].
+///
+/// # Examples
+/// Several messages that no other sender comes between:
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (tx, mut rx) = mpsc::channel(3);
+/// for (permit, part) in tx.try_reserve_many(3).unwrap().zip(["head", "body", "tail"]) {
+///     permit.send(part);
+/// }
+/// assert_eq!(rx.try_recv(), Ok("head"));
+/// ```
 #[must_use = "dropping it gives the room back at once"]
 pub struct PermitIterator<'a, T> {
     sender: &'a Sender<T>,
@@ -22,6 +51,18 @@ pub struct PermitIterator<'a, T> {
 
 /// Room for one message, with the sender. From [`Sender::reserve_owned`] and
 /// [`Sender::try_reserve_owned`].
+///
+/// # Examples
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (tx, mut rx) = mpsc::channel(1);
+/// let permit = tx.try_reserve_owned().unwrap();
+/// // The answer has its room, whatever the thread takes to find it.
+/// let answering = std::thread::spawn(move || drop(permit.send(42)));
+/// assert_eq!(rx.blocking_recv(), Some(42));
+/// # answering.join().unwrap();
+/// ```
 #[must_use = "dropping it gives the room back at once"]
 pub struct OwnedPermit<T> {
     /// `None` once it was used or released.

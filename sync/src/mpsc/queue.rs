@@ -125,9 +125,8 @@ impl<T> Queue<T> {
         // SAFETY: the slot is ours by the claim (Q1), and the receiver reads it after READY only.
         slot.value.with_mut(|cell| unsafe { (*cell).write(value) });
         // ordering: CH2. Release, so that the receiver (Acquire, CH4) sees the message, and all our accesses to
-        // the block before it is recycled (Q5). Not Acquire: with WAITING we go for the waker, and that
-        // comes with its lock (see `wait`).
-        Ok(slot.state.swap(READY, Ordering::Release) == WAITING)
+        // the block before it is recycled (Q5). Acquire, so that with WAITING we find the waker (`wait`).
+        Ok(slot.state.swap(READY, Ordering::AcqRel) == WAITING)
     }
 
     /// The block that starts at `start`. For one with a claim in it.
@@ -195,7 +194,7 @@ impl<T> Queue<T> {
         // SAFETY: the slot at the tail has not been taken, so its block is alive (Q2).
         let slot = unsafe { &block.as_ref().slots[offset(before)] };
         // ordering: CH7. As CH2: the mark is the last message, and publishes what all senders did before (CH8).
-        slot.state.swap(ENDED, Ordering::Release) == WAITING
+        slot.state.swap(ENDED, Ordering::AcqRel) == WAITING
     }
 
     /// The receiver forbids further claims (Q6).
@@ -279,13 +278,16 @@ impl<T> Queue<T> {
             let head = unsafe { &*head };
             // SAFETY: the block of a position that was not taken is alive (Q2).
             let slot = unsafe { &head.block.as_ref().slots[offset(head.position)] };
-            // ordering: CH5. Relaxed. The waker lies under a lock, which we have taken before this, and the
-            // sender takes after its swap. Had it come to the lock first, its swap would happen before our
-            // mark, and could not have read it. What a failure has seen, `pop` looks at again, with Acquire.
-            match slot.state.compare_exchange(EMPTY, WAITING, Ordering::Relaxed, Ordering::Relaxed)
+            // ordering: CH5. Release, pairs with the Acquire of the swap (CH2, CH7): who finds the mark finds the
+            // waker. What a failure has seen, `pop` looks at again, with Acquire.
+            match slot.state.compare_exchange(EMPTY, WAITING, Ordering::Release, Ordering::Relaxed)
             {
                 Ok(_) => true,
-                Err(state) => state == WAITING,
+                // Marked by an earlier poll, whose waker may have been used up by the sender of a message before.
+                // ordering: Release, as above. An exchange of nothing and not the load that has just failed: it
+                // sees the newest state, so whoever fills the slot does so before, or finds our waker.
+                Err(WAITING) => slot.state.fetch_or(0, Ordering::Release) == WAITING,
+                Err(_) => false,
             }
         })
     }

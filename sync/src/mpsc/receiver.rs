@@ -12,6 +12,25 @@ use crate::blocking;
 /// Receives the messages of a bounded channel. From [`channel`](super::channel).
 ///
 /// Dropping it closes the channel and drops what is in it.
+///
+/// # Examples
+/// ```
+/// use filch_sync::mpsc;
+///
+/// async fn total(mut numbers: mpsc::Receiver<u64>) -> u64 {
+///     let mut total = 0;
+///     while let Some(number) = numbers.recv().await {
+///         total += number;
+///     }
+///     total // all senders are gone
+/// }
+/// # let (tx, rx) = mpsc::channel(2);
+/// # tx.try_send(1).unwrap();
+/// # tx.try_send(2).unwrap();
+/// # drop(tx);
+/// # let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// # assert_eq!(std::pin::pin!(total(rx)).poll(&mut cx), std::task::Poll::Ready(3));
+/// ```
 pub struct Receiver<T> {
     rx: Rx<T, Bounded>,
 }

@@ -22,6 +22,17 @@ pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
 /// Sends messages to the [`UnboundedReceiver`]. Never waits.
 ///
 /// Clones send into the same channel; it ends when the last one is dropped.
+///
+/// # Examples
+/// From code that can't wait, such as a callback:
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (tx, mut rx) = mpsc::unbounded_channel();
+/// let on_key = move |key: char| tx.send(key).is_ok();
+/// assert!(on_key('a') && on_key('b'));
+/// assert_eq!((rx.try_recv(), rx.try_recv()), (Ok('a'), Ok('b')));
+/// ```
 pub struct UnboundedSender<T> {
     pub(super) tx: Tx<T, Unbounded>,
 }
@@ -88,6 +99,21 @@ impl<T> fmt::Debug for UnboundedSender<T> {
 /// Receives the messages of an unbounded channel. From [`unbounded_channel`].
 ///
 /// Dropping it closes the channel and drops what is in it.
+///
+/// # Examples
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (tx, mut rx) = mpsc::unbounded_channel();
+/// let reader = std::thread::spawn(move || {
+///     let mut batch = Vec::new();
+///     while rx.blocking_recv_many(&mut batch, 100) > 0 {}
+///     batch
+/// });
+/// (0..5).for_each(|n| tx.send(n).unwrap());
+/// drop(tx);
+/// assert_eq!(reader.join().unwrap(), [0, 1, 2, 3, 4]);
+/// ```
 pub struct UnboundedReceiver<T> {
     rx: Rx<T, Unbounded>,
 }

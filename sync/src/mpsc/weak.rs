@@ -10,6 +10,20 @@ use super::{Sender, UnboundedSender};
 ///
 /// From [`Sender::downgrade`]. The channel ends when the last strong sender is dropped; until then
 /// [`upgrade`](Self::upgrade) gives another one.
+///
+/// # Examples
+/// A task that sends to itself now and then, and still ends when all others are done:
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (tx, mut rx) = mpsc::channel(1);
+/// let own = tx.downgrade();
+/// own.upgrade().unwrap().try_send("once more").unwrap();
+/// drop(tx);
+/// assert!(own.upgrade().is_none());
+/// assert_eq!(rx.blocking_recv(), Some("once more"));
+/// assert_eq!(rx.blocking_recv(), None);
+/// ```
 pub struct WeakSender<T> {
     tx: WeakTx<T, Bounded>,
 }
@@ -51,6 +65,18 @@ impl<T> fmt::Debug for WeakSender<T> {
 ///
 /// From [`UnboundedSender::downgrade`]. The channel ends when the last strong sender is dropped; until then
 /// [`upgrade`](Self::upgrade) gives another one.
+///
+/// # Examples
+/// ```
+/// use filch_sync::mpsc;
+///
+/// let (tx, mut rx) = mpsc::unbounded_channel();
+/// let weak = tx.downgrade();
+/// weak.upgrade().unwrap().send(1).unwrap();
+/// drop(tx);
+/// assert!(weak.upgrade().is_none());
+/// assert_eq!((rx.blocking_recv(), rx.blocking_recv()), (Some(1), None));
+/// ```
 pub struct WeakUnboundedSender<T> {
     tx: WeakTx<T, Unbounded>,
 }

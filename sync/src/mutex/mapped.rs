@@ -10,6 +10,25 @@ use crate::semaphore::RawSemaphore;
 /// The right to a part of the value of a locked [`Mutex`](super::Mutex). Dropping it unlocks.
 ///
 /// From [`MutexGuard::map`](super::MutexGuard::map).
+///
+/// # Examples
+/// ```
+/// use filch_sync::{MappedMutexGuard, Mutex, MutexGuard};
+///
+/// struct Session {
+///     name: Mutex<(String, u32)>,
+/// }
+///
+/// impl Session {
+///     fn name(&self) -> MappedMutexGuard<'_, String> {
+///         MutexGuard::map(self.name.blocking_lock(), |both| &mut both.0)
+///     }
+/// }
+///
+/// let session = Session { name: Mutex::new((String::new(), 0)) };
+/// session.name().push_str("Ada");
+/// assert_eq!(*session.name(), "Ada");
+/// ```
 #[must_use = "dropping it unlocks at once"]
 #[clippy::has_significant_drop]
 pub struct MappedMutexGuard<'a, T: ?Sized> {

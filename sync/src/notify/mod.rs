@@ -20,6 +20,8 @@
 //! N5  The store to `notification` is the last access of the notifying side to a node: after it the future
 //!     may be freed without the lock.
 
+#[cfg(feature = "stream")]
+mod listener;
 mod notified;
 
 use std::fmt;
@@ -29,6 +31,8 @@ use std::sync::Arc;
 use filch_primitives::atomic::{AtomicUsize, Ordering};
 use filch_primitives::lock::{Mutex, MutexGuard};
 
+#[cfg(feature = "stream")]
+pub(crate) use listener::{Listener, Source};
 pub(crate) use notified::Wait;
 pub use notified::{Notified, OwnedNotified};
 
@@ -159,7 +163,7 @@ impl Notify {
     /// Futures that [`notified`](Self::notified) has made before this call are completed also if they
     /// were not polled yet.
     pub fn notify_waiters(&self) {
-        // ordering: Relaxed. A guess for the exchange, which publishes.
+        // ordering: Relaxed. A guess for the exchange, which publishes. (Not `first_guess`: see there, "stores".)
         let mut seen = self.state.load(Ordering::Relaxed);
         while seen & WAITERS == 0 {
             // ordering: NTF5. Release, so that a future that finds its generation gone by (Acquire, NTF2)
@@ -182,13 +186,14 @@ impl Notify {
     fn notify_waiters_locked(&self) {
         let mut wakers = WakeList::new();
         let mut lock = self.waiters.lock();
-        // ordering: NTF5. Release, as in `notify_waiters`. An exchange, not a store: where WAITERS has
-        // been cleared meanwhile, others may change the word at the same time.
-        self.state.fetch_add(GENERATION, Ordering::Release);
         let Waiters { waiting, released } = &mut *lock;
-        if !waiting.is_empty() {
+        if waiting.is_empty() {
+            // ordering: NTF5. Release, as in `notify_waiters`. An exchange, not a store: WAITERS has been cleared
+            // meanwhile, and others may change the word at the same time.
+            self.state.fetch_add(GENERATION, Ordering::Release);
+        } else {
             released.append(waiting);
-            self.clear_waiters_bit();
+            self.change_locked(|seen| seen.wrapping_add(GENERATION) & !WAITERS);
         }
         loop {
             while wakers.has_room() {
@@ -220,7 +225,7 @@ impl Notify {
     /// NTF1: leaves a permit. False if somebody waits.
     #[inline]
     fn leave_permit(&self) -> bool {
-        // ordering: Relaxed. A guess for the exchange, which publishes.
+        // ordering: Relaxed. A guess for the exchange, which publishes. (Not `first_guess`: see there, "stores".)
         let mut seen = self.state.load(Ordering::Relaxed);
         while seen & WAITERS == 0 {
             // ordering: NTF1. Release, so that who takes the permit (Acquire, NTF2) sees what we did before.
@@ -263,10 +268,19 @@ impl Notify {
 
     /// Under the lock, when `waiting` has become empty.
     fn clear_waiters_bit(&self) {
-        // ordering: Relaxed. Publishes nothing: a notification that sees the bit gone leaves a permit, and
-        // the exchange continues the release sequence of earlier ones.
-        let before = self.state.fetch_and(!WAITERS, Ordering::Relaxed);
-        debug_assert!(before & WAITERS != 0 && before & PERMIT == 0);
+        self.change_locked(|seen| seen & !WAITERS);
+    }
+
+    /// Changes the word under the lock while WAITERS is set, so while nobody else does (N1).
+    #[inline]
+    fn change_locked(&self, change: impl FnOnce(usize) -> usize) {
+        // ordering: Relaxed. The last change came under the lock, or is the exchange that set WAITERS, under it.
+        let seen = self.state.load(Ordering::Relaxed);
+        debug_assert!(seen & WAITERS != 0 && seen & PERMIT == 0);
+        // ordering: NTF5. Release, so that a future that finds its generation gone by (Acquire, NTF2) sees what we
+        // did before; and what earlier notifying tasks did, which came to us by NTF3 (Acquire) and the lock. A
+        // store, since there is nobody to race with.
+        self.state.store(change(seen), Ordering::Release);
     }
 }
 

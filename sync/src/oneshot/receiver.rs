@@ -12,6 +12,7 @@ use filch_primitives::coop;
 use super::error::{RecvError, TryRecvError};
 use super::inner::{Inner, RX_CLOSED, RX_GONE, RX_WAKER, TX_DONE, TX_WAKER, VALUE, sender_is_done};
 use crate::blocking;
+use crate::wake_list::wake_one;
 
 /// Receives one value from a [`Sender`](super::Sender): a future of it.
 ///
@@ -72,7 +73,7 @@ impl<T> Receiver<T> {
                 Ok(_) => {
                     if seen & TX_WAKER != 0 {
                         // SAFETY: RX_CLOSED over TX_WAKER makes the waker ours.
-                        unsafe { inner.tx_waker.take() }.wake();
+                        wake_one(unsafe { inner.tx_waker.take() });
                     }
                     return;
                 }
@@ -211,7 +212,7 @@ unsafe fn leave<T>(inner: NonNull<Inner<T>>, mut seen: usize) -> Option<T> {
     // Last, since wakers are the executor's code and may panic.
     drop(rx_waker);
     if let Some(waker) = tx_waker {
-        waker.wake();
+        wake_one(waker);
     }
     value
 }

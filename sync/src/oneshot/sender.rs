@@ -10,10 +10,35 @@ use std::task::{Context, Poll, ready};
 use filch_primitives::coop;
 
 use super::inner::{Inner, RX_CLOSED, RX_GONE, RX_WAKER, TX_DONE, TX_GONE, TX_WAKER, VALUE};
+use crate::wake_list::wake_one;
 
 /// Sends one value to a [`Receiver`](super::Receiver).
 ///
 /// Dropping it without sending gives the receiver an error.
+///
+/// # Examples
+/// The answer to one of many requests:
+/// ```
+/// use filch_sync::{mpsc, oneshot};
+///
+/// struct Square {
+///     of: u32,
+///     answer: oneshot::Sender<u32>,
+/// }
+///
+/// let (requests, mut queue) = mpsc::channel::<Square>(8);
+/// let server = std::thread::spawn(move || {
+///     while let Some(request) = queue.blocking_recv() {
+///         // It is no error if nobody waits any more.
+///         let _ = request.answer.send(request.of * request.of);
+///     }
+/// });
+/// let (answer, answered) = oneshot::channel();
+/// requests.blocking_send(Square { of: 7, answer }).unwrap();
+/// assert_eq!(answered.blocking_recv(), Ok(49));
+/// # drop(requests);
+/// # server.join().unwrap();
+/// ```
 pub struct Sender<T> {
     inner: NonNull<Inner<T>>,
 }
@@ -113,7 +138,7 @@ impl<T> Sender<T> {
                 unsafe { Inner::free(inner) };
             }
             // Last, since a waker is the executor's code and may panic.
-            waker.wake();
+            wake_one(waker);
         }
         // Else TX_DONE was our last access: by O2 the allocation may be gone by now.
     }

@@ -78,7 +78,7 @@ impl<T: ?Sized> RwLock<T> {
     /// An unlocked lock, for up to `max_reads` readers at a time: more wait.
     ///
     /// # Panics
-    /// If `max_reads` is more than `u32::MAX >> 3`.
+    /// If `max_reads` is zero, or more than `u32::MAX >> 3`.
     #[track_caller]
     pub fn with_max_readers(value: T, max_reads: u32) -> RwLock<T>
     where
@@ -113,7 +113,7 @@ impl<T: ?Sized> RwLock<T> {
     /// `cfg(filch_loom)`.
     ///
     /// # Panics
-    /// If `max_reads` is more than `u32::MAX >> 3`.
+    /// If `max_reads` is zero, or more than `u32::MAX >> 3`.
     #[cfg(not(filch_loom))]
     #[track_caller]
     pub const fn const_with_max_readers(value: T, max_reads: u32) -> RwLock<T>
@@ -257,6 +257,8 @@ impl<T: ?Sized> RwLock<T> {
 
 #[track_caller]
 const fn check_max_readers(max_reads: u32) {
+    // A writer takes as many permits as there can be readers: with none, every writer would get in.
+    assert!(max_reads > 0, "a RwLock may not be created with 0 readers");
     assert!(
         max_reads <= MAX_READERS,
         "a RwLock may not be created with more than u32::MAX >> 3 readers"

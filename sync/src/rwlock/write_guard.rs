@@ -9,6 +9,18 @@ use super::{RwLockMappedWriteGuard, RwLockReadGuard};
 use crate::semaphore::RawSemaphore;
 
 /// The right to write the value of an [`RwLock`](super::RwLock). Dropping it unlocks.
+///
+/// # Examples
+/// Changing, then reading on without a gap in which another could change:
+/// ```
+/// use filch_sync::RwLock;
+///
+/// let lock = RwLock::new(1);
+/// let mut writing = lock.blocking_write();
+/// *writing += 1;
+/// let reading = writing.downgrade();
+/// assert_eq!((*reading, *lock.try_read().unwrap()), (2, 2));
+/// ```
 #[must_use = "dropping it unlocks at once"]
 #[clippy::has_significant_drop]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {

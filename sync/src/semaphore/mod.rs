@@ -65,6 +65,10 @@ impl std::error::Error for TryAcquireError {}
 /// Taking and giving back is one atomic exchange while nobody waits. A waiting task costs no
 /// allocation: its place in the queue lies in its future.
 ///
+/// Acquiring, releasing (also by [`add_permits`](Self::add_permits)), forgetting and closing come in one
+/// order, and each sees what other threads did before their earlier ones: as `AcqRel` operations on one
+/// atomic. An attempt that fails, and looking at the number of permits, sees it too, as an `Acquire` load.
+///
 /// # Examples
 /// No more than two jobs at a time, on any executor:
 /// ```

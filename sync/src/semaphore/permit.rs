@@ -14,6 +14,20 @@ pub struct SemaphorePermit<'a> {
 }
 
 /// Permits of a [`Semaphore`] that keep it alive, given back when this is dropped.
+///
+/// # Examples
+/// ```
+/// use filch_sync::Semaphore;
+/// use std::sync::Arc;
+///
+/// let connections = Arc::new(Semaphore::new(100));
+/// let permit = connections.clone().try_acquire_owned().unwrap();
+/// let connection = std::thread::spawn(move || {
+///     let _permit = permit; // until the connection ends
+/// });
+/// connection.join().unwrap();
+/// assert_eq!(connections.available_permits(), 100);
+/// ```
 #[must_use = "dropping it gives the permit back at once"]
 #[clippy::has_significant_drop]
 #[derive(Debug)]

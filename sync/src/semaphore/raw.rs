@@ -19,6 +19,8 @@
 //! P4  No permit is lost or made up: word + partly granted + granted + held outside = what was put in.
 //! P5  The store to `needed` that grants or refuses is the last access to a waiter's node: after it the
 //!     future may be freed without the lock.
+//! P6  Acquiring, releasing and closing are AcqRel: each sees what was done before all earlier ones. Each is an
+//!     exchange of the word, or done under the lock by one that the word has sent there.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -100,7 +102,7 @@ impl RawSemaphore {
     pub(crate) fn try_acquire(&self, n: usize) -> Result<(), TryAcquireError> {
         // The request of a u32 always fits; a larger one can never be met.
         let Some(wanted) = n.checked_mul(ONE) else { return Err(TryAcquireError::NoPermits) };
-        // ordering: Relaxed. Only a guess for the exchange below, which acquires.
+        // ordering: Relaxed. A guess for the exchange. (Not `first_guess`: see there, "stores".)
         let mut seen = self.state.load(Ordering::Relaxed);
         loop {
             if seen & CLOSED != 0 {
@@ -111,14 +113,18 @@ impl RawSemaphore {
             }
             // With WAITERS set there are no permits (P2): nobody overtakes.
             if seen < wanted {
+                // ordering: Acquire, pairs with SEM1: who finds the permits taken sees what the takers did
+                // before (P6). A fence, as above.
+                fence(Ordering::Acquire);
                 return Err(TryAcquireError::NoPermits);
             }
             // ordering: SEM1. Acquire, to see what the releasing side did before it gave the permits
-            // back (Release, SEM3, SEM5). Release is not needed: taking publishes nothing.
+            // back (SEM3, SEM5). Release, so that who takes or misses permits after us sees what we did
+            // before (P6).
             match self.state.compare_exchange_weak(
                 seen,
                 seen - wanted,
-                Ordering::Acquire,
+                Ordering::AcqRel,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return Ok(()),
@@ -152,7 +158,7 @@ impl RawSemaphore {
     #[inline]
     #[track_caller]
     fn release_without_waiters(&self, n: usize) -> bool {
-        // ordering: Relaxed. Only a guess for the exchange below.
+        // ordering: Relaxed. A guess for the exchange. (Not `first_guess`: see there, "stores".)
         let mut seen = self.state.load(Ordering::Relaxed);
         loop {
             if seen & WAITERS != 0 {
@@ -160,8 +166,8 @@ impl RawSemaphore {
             }
             let next = add_permits(seen, n);
             // ordering: SEM3. Release, so that who takes the permits (SEM1, SEM2) sees what we did
-            // while we held them.
-            match self.state.compare_exchange_weak(seen, next, Ordering::Release, Ordering::Relaxed)
+            // while we held them. Acquire, for P6.
+            match self.state.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) => return true,
                 Err(now) => seen = now,
@@ -242,9 +248,9 @@ impl RawSemaphore {
             let free = seen >> SHIFT;
             let next = if free >= asked { seen - (asked << SHIFT) } else { WAITERS };
             // ordering: SEM2. Acquire, to see what those who released the permits that we take did
-            // before (SEM3). The waiting itself is published by the lock; a release that read the
-            // word before this exchange fails its own and comes to the lock.
-            match self.state.compare_exchange(seen, next, Ordering::Acquire, Ordering::Relaxed) {
+            // before (SEM3); Release for P6. The waiting itself is published by the lock; a release that
+            // read the word before this exchange fails its own and comes to the lock.
+            match self.state.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) if free >= asked => return Ok(true),
                 Ok(_) => {
                     needed = asked - free;
@@ -291,8 +297,8 @@ impl RawSemaphore {
         let mut wakers = WakeList::new();
         let mut waiters = self.waiters.lock();
         // ordering: SEM8. Release, pairs with `is_closed` and with the refusal of SEM1: who is refused sees
-        // what we did before. (That of SEM2 comes with the lock.)
-        self.state.fetch_or(CLOSED, Ordering::Release);
+        // what we did before. (That of SEM2 comes with the lock.) Acquire, for P6.
+        self.state.fetch_or(CLOSED, Ordering::AcqRel);
         let mut given_back = 0;
         loop {
             while wakers.has_room() {
@@ -321,7 +327,7 @@ impl RawSemaphore {
 
     /// Takes up to `n` permits out for good; says how many.
     pub(crate) fn forget(&self, n: usize) -> usize {
-        // ordering: Relaxed. A guess for the exchange.
+        // ordering: Relaxed. A guess for the exchange. (Not `first_guess`: see there, "stores".)
         let mut seen = self.state.load(Ordering::Relaxed);
         loop {
             let taken = n.min(seen >> SHIFT);
@@ -329,8 +335,8 @@ impl RawSemaphore {
                 return 0;
             }
             let next = seen - (taken << SHIFT);
-            // ordering: Acquire, as SEM1: these permits are taken, if for ever.
-            match self.state.compare_exchange_weak(seen, next, Ordering::Acquire, Ordering::Relaxed)
+            // ordering: AcqRel, as SEM1: these permits are taken, if for ever.
+            match self.state.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) => return taken,
                 Err(now) => seen = now,

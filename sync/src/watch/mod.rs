@@ -3,8 +3,10 @@
 //! | file | what |
 //! | --- | --- |
 //! | `shared.rs` | the value, its version, the counts |
+//! | `value_lock.rs` | the lock of the value |
 //! | `sender.rs`, `receiver.rs` | the halves |
 //! | `reference.rs` | [`Ref`], the borrowed value |
+//! | `stream.rs` | a receiver as a stream: feature `stream` |
 //! | `error.rs` | [`error`] |
 //!
 //! # Examples
@@ -23,6 +25,9 @@ mod receiver;
 mod reference;
 mod sender;
 mod shared;
+#[cfg(feature = "stream")]
+pub(crate) mod stream;
+mod value_lock;
 
 pub use receiver::Receiver;
 pub use reference::Ref;

@@ -12,8 +12,24 @@ use crate::budget;
 /// Sees the value of a watch channel, and waits for its changes.
 ///
 /// A clone has seen what this one has seen.
+///
+/// # Examples
+/// ```
+/// use filch_sync::watch;
+///
+/// async fn follow(mut level: watch::Receiver<u32>) {
+///     while level.changed().await.is_ok() {
+///         println!("the level is {} now", *level.borrow_and_update());
+///     }
+///     println!("nobody changes it any more");
+/// }
+/// # let (tx, rx) = watch::channel(1);
+/// # drop(tx);
+/// # let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// # assert!(std::pin::pin!(follow(rx)).poll(&mut cx).is_ready());
+/// ```
 pub struct Receiver<T> {
-    shared: Arc<Shared<T>>,
+    pub(super) shared: Arc<Shared<T>>,
     /// The last version that was marked as seen.
     seen: Version,
 }

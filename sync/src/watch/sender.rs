@@ -11,6 +11,29 @@ use super::{Receiver, Ref};
 use crate::budget;
 
 /// Changes the value of a watch channel. Clones change the same value.
+///
+/// # Examples
+/// A configuration that is read again, and handed to all who use it:
+/// ```
+/// use filch_sync::watch;
+///
+/// async fn reload(config: watch::Sender<String>) {
+///     // Ends when nobody is interested any more.
+///     while !config.is_closed() {
+///         let text = String::from("verbose = true"); // from a file
+///         config.send_if_modified(|current| {
+///             let changes = *current != text;
+///             *current = text;
+///             changes
+///         });
+///         # break;
+///     }
+/// }
+/// # let (tx, rx) = watch::channel(String::new());
+/// # let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+/// # assert!(std::pin::pin!(reload(tx)).poll(&mut cx).is_ready());
+/// # assert_eq!(*rx.borrow(), "verbose = true");
+/// ```
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }

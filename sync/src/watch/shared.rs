@@ -13,8 +13,8 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use filch_primitives::atomic::{AtomicUsize, Ordering};
-use filch_primitives::lock::RwLock;
 
+use super::value_lock::ValueLock;
 use crate::Notify;
 
 const CLOSED: usize = 1;
@@ -47,7 +47,7 @@ impl Snapshot {
 
 /// See the module.
 pub(super) struct Shared<T> {
-    pub(super) value: RwLock<T>,
+    pub(super) value: ValueLock<T>,
     state: AtomicUsize,
     receivers: AtomicUsize,
     senders: AtomicUsize,
@@ -66,7 +66,7 @@ impl<T> Shared<T> {
     /// A channel with one sender and no receiver.
     pub(super) fn new(init: T) -> Self {
         Shared {
-            value: RwLock::new(init),
+            value: ValueLock::new(init),
             state: AtomicUsize::new(0),
             receivers: AtomicUsize::new(0),
             senders: AtomicUsize::new(1),

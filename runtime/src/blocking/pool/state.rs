@@ -179,6 +179,16 @@ impl<J> State<J> {
         self.serving -= 1;
     }
 
+    /// B10. A running thread takes no further job for a while.
+    pub(super) fn step_aside(&mut self) {
+        self.serving -= 1;
+    }
+
+    /// It is back, and still runs the same job. The cap may be exceeded by it until an idle one retires.
+    pub(super) fn step_back(&mut self) {
+        self.serving += 1;
+    }
+
     /// The started thread's handle. Returned if nobody will ask for it.
     pub(super) fn keep_handle(
         &mut self,

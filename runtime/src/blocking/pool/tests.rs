@@ -217,6 +217,55 @@ fn refused_second_thread_leaves_the_job_to_the_first() {
 }
 
 #[test]
+fn thread_that_steps_aside_is_replaced_and_counts_not_against_the_cap() {
+    let pool = Pool::new(PoolConfig { max_threads: 1, ..config() });
+    let (release, released) = channel::<()>();
+    let (is_aside, was_aside) = channel();
+    let aside = pool.clone();
+    let a = submit(&pool, move || {
+        let aside = aside.step_aside();
+        is_aside.send(aside.is_starved()).unwrap();
+        let _ = released.recv();
+    });
+    assert!(!was_aside.recv().unwrap());
+    assert_eq!(pool.threads(), 0);
+    let b = submit(&pool, || {});
+    let other = ran_on(&b);
+    drop(release);
+    assert_ne!(ran_on(&a), other);
+    let _ = pool.shutdown(None);
+}
+
+#[test]
+fn refused_thread_for_one_that_steps_aside_obliges_to_try_again() {
+    let (pool, refuse) = refusing(config());
+    let (release, released) = channel::<()>();
+    let (steps_aside, may_step) = channel::<()>();
+    let (is_aside, was_aside) = channel();
+    let aside = pool.clone();
+    let a = submit(&pool, move || {
+        may_step.recv().unwrap();
+        let aside = aside.step_aside();
+        is_aside.send(aside.is_starved()).unwrap();
+        let _ = released.recv();
+    });
+    refuse.store(true, Ordering::SeqCst);
+    let b = submit(&pool, || {});
+    steps_aside.send(()).unwrap();
+    assert!(was_aside.recv().unwrap(), "one waits, and nobody serves");
+    let (job, c) = probe(|| {});
+    assert!(matches!(pool.submit(job), Submitted::NoThread));
+    assert!(pool.try_grow().is_err());
+    refuse.store(false, Ordering::SeqCst);
+    assert!(pool.try_grow().unwrap());
+    ran_on(&b);
+    ran_on(&c);
+    drop(release);
+    ran_on(&a);
+    let _ = pool.shutdown(None);
+}
+
+#[test]
 fn refused_pool_cancels_its_job_at_shutdown() {
     let (pool, refuse) = refusing(config());
     refuse.store(true, Ordering::SeqCst);

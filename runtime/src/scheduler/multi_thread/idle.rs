@@ -1,15 +1,17 @@
 //! Idle workers: who sleeps, who is woken, and why no task is forgotten.
 //!
-//! Callers: `worker` searches and parks; `Shared::notify_one` wakes.
+//! Callers: `worker` searches and parks; `Shared::notify_one` wakes; `monitor` asks whether all sleep.
 //! Data: one packed word (table below), and a locked stack of the workers that sleep on their parkers.
-//! Protocol: docs/sleep-protocol.md, steps S1 to S8. Model: loom-tests/tests/idle.rs.
+//! Protocol: docs/sleep-protocol.md, steps S1 to S8, and docs/monitor.md, M1 and
+//! M2. Model: loom-tests/tests/idle.rs.
 //!
 //! ```text
 //! bits    name       counts
 //! 0..16   searching  workers that look for work, and workers that were woken to do so
 //! 16..32  driver     workers that wait in the driver and that nobody has called yet
 //! 32..48  asleep     workers on the stack below
-//! 48..64  called     calls into the driver that no waiter has answered yet
+//! 48..63  called     calls into the driver that no waiter has answered yet
+//! 63      monitor    the monitor sleeps until some worker leaves its place
 //! ```
 //!
 //! Invariants
@@ -18,6 +20,8 @@
 //!     was idle.
 //! I3  if a worker sleeps on its parker, some worker waits in the driver, or was called to.
 //! I4  at most half of the workers start to search by themselves; one is woken at a time.
+//! I5  the monitor's bit is set only while every worker is parked, or by the time that each worker which has
+//!     left its place since has looked at it.
 
 use filch_primitives::atomic::{AtomicU64, FirstGuess, Ordering, fence};
 use filch_primitives::lock::Mutex;
@@ -28,6 +32,7 @@ const SEARCHING: u64 = 1;
 const DRIVER: u64 = 1 << FIELD;
 const ASLEEP: u64 = 1 << (2 * FIELD);
 const CALLED: u64 = 1 << (3 * FIELD);
+const MONITOR_SLEEPS: u64 = 1 << 63;
 
 /// More workers than this would overflow a field.
 pub const MAX_WORKERS: usize = (MASK >> 1) as usize;
@@ -55,7 +60,10 @@ impl Snapshot {
         (self.0 >> (2 * FIELD)) & MASK
     }
     fn called(self) -> u64 {
-        self.0 >> (3 * FIELD)
+        (self.0 & !MONITOR_SLEEPS) >> (3 * FIELD)
+    }
+    fn monitor_sleeps(self) -> bool {
+        self.0 & MONITOR_SLEEPS != 0
     }
 }
 
@@ -66,6 +74,7 @@ impl std::fmt::Debug for Snapshot {
             .field("driver", &self.driver())
             .field("asleep", &self.asleep())
             .field("called", &self.called())
+            .field("monitor_sleeps", &self.monitor_sleeps())
             .finish()
     }
 }
@@ -99,6 +108,17 @@ pub enum Place {
     Driver,
     /// On its parker: it is on the stack, and a call wakes it.
     Parker,
+}
+
+/// How many workers are where, for the monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// They search, or were called to.
+    pub searching: u64,
+    /// They wait in the driver, or were called to it.
+    pub in_driver: u64,
+    /// They wait, in the driver or on their parkers.
+    pub parked: u64,
 }
 
 /// What a worker that leaves its place is.
@@ -306,6 +326,43 @@ impl Idle {
                 true
             }
         }
+    }
+
+    /// What the workers do, as of a moment ago.
+    pub fn look(&self) -> Look {
+        // ordering: Relaxed. The monitor looks again at its next tick.
+        let seen = Snapshot(self.word.load(Ordering::Relaxed));
+        Look {
+            searching: seen.searching(),
+            in_driver: seen.driver() + seen.called(),
+            parked: seen.driver() + seen.asleep(),
+        }
+    }
+
+    /// M1. The monitor wants to sleep: yes if every worker is parked. Then the next one to leave its place
+    /// wakes it.
+    pub fn let_monitor_sleep(&self) -> bool {
+        self.update(|seen| {
+            if seen.driver() + seen.asleep() == self.workers {
+                (seen.0 | MONITOR_SLEEPS, true)
+            } else {
+                (seen.0, false)
+            }
+        })
+    }
+
+    /// M2. A worker has left its place: whether it must wake the monitor. To be called after each return
+    /// from a place, by the worker.
+    #[inline]
+    pub fn must_wake_monitor(&self) -> bool {
+        // ordering: Relaxed. The bit was set by an exchange that found this worker parked. So in the word's
+        // order it comes before the exchange that took this worker off its place, which this thread made
+        // itself, or whose call woke it: the load cannot be older.
+        if !Snapshot(self.word.load(Ordering::Relaxed)).monitor_sleeps() {
+            return false;
+        }
+        // ordering: Relaxed. Of several workers one finds the bit; nothing else is told by it.
+        Snapshot(self.word.fetch_and(!MONITOR_SLEEPS, Ordering::Relaxed)).monitor_sleeps()
     }
 
     /// Searching, in the driver, asleep: for tests.

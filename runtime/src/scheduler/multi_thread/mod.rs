@@ -3,11 +3,12 @@
 //!
 //! What all workers share is here; `worker` is their loop, `search` how they find work elsewhere, `idle`
 //! decides who sleeps and who is woken, `lifo` is the slot for the task that runs next, `handoff` lets a
-//! task block, `shutdown` ends it all.
+//! task block, `monitor` helps where one blocks all the same, `shutdown` ends it all.
 
 mod handoff;
 pub(crate) mod idle;
 pub(crate) mod lifo;
+pub(crate) mod monitor;
 mod search;
 mod shutdown;
 mod worker;
@@ -15,8 +16,9 @@ mod worker;
 use std::sync::{Arc, Weak};
 
 use filch_primitives::CachePadded;
-use filch_primitives::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use filch_primitives::atomic::{AtomicBool, AtomicU64, Ordering, fence, statistic};
 use filch_primitives::deque::{Injector, Stealer};
+use filch_primitives::lock::Mutex;
 use filch_primitives::park::Unparker;
 
 pub(crate) use handoff::block_in_place;
@@ -26,15 +28,21 @@ pub(crate) use worker::{WorkerContext, is_current, schedule_local};
 use crate::driver::{Driver, TimeHandle};
 use crate::runtime::common::Common;
 use crate::task::Runnable;
+use crate::task::header::Header;
 use crate::task::owner::{Owner, Queue};
 use idle::{Call, Idle};
 use lifo::Lifo;
+use monitor::{Monitor, Spares};
 use shutdown::Latch;
 
 /// What the workers, the handles and the wakers of one runtime share.
 pub(crate) struct Shared {
-    /// What every worker shows the others.
+    /// What every worker shows the others; those of spare workers last.
     remotes: Box<[CachePadded<Remote>]>,
+    /// How many workers the runtime was built with.
+    workers: usize,
+    /// So many of `remotes` may have tasks: the workers, and the spare workers that ran so far.
+    active: statistic::AtomicUsize,
     /// Tasks from outside, and what overflows a worker's queue.
     injector: Injector<Runnable>,
     idle: Idle,
@@ -45,8 +53,11 @@ pub(crate) struct Shared {
     external_time: filch_primitives::Arc<TimeHandle>,
     /// Set once; workers look at it between polls.
     is_shutdown: AtomicBool,
+    /// The monitor wants one of the workers to look around (M6). Beside the flag above, which they read anyway.
+    look_wanted: statistic::AtomicBool,
     /// Counts the workers that still run.
     running: Latch,
+    monitor: Monitor,
     common: Common,
 }
 
@@ -59,6 +70,50 @@ struct Remote {
     time: filch_primitives::Arc<TimeHandle>,
     /// How many polls this worker began. Written by it alone; read by thieves and metrics.
     polls: AtomicU64,
+    /// The task that it polls, or polled last; null while it is parked. For the monitor, which compares it
+    /// and never reads through it.
+    task: statistic::AtomicPtr<Header>,
+    /// The thread that drives it. For reports.
+    thread: Mutex<DrivingThread>,
+}
+
+/// The thread that drives a worker.
+#[derive(Default)]
+struct DrivingThread {
+    name: String,
+    id: Option<monitor::ThreadId>,
+}
+
+impl Remote {
+    /// This thread drives the worker from here on.
+    fn set_thread(&self) {
+        #[cfg(not(filch_loom))]
+        {
+            *self.thread.lock() = DrivingThread {
+                name: std::thread::current().name().unwrap_or("unnamed").to_owned(),
+                #[cfg(target_os = "linux")]
+                id: Some(rustix::thread::gettid()),
+                #[cfg(not(target_os = "linux"))]
+                id: None,
+            };
+        }
+    }
+
+    /// The thread that drives it, as the system knows it.
+    fn thread_id(&self) -> Option<monitor::ThreadId> {
+        self.thread.lock().id
+    }
+
+    /// The name of the thread that drives it, and where that is, if the environment asks for it.
+    fn describe_thread(&self) -> (String, Option<String>) {
+        let thread = self.thread.lock();
+        #[cfg(all(target_os = "linux", feature = "backtrace", not(filch_loom)))]
+        let backtrace =
+            thread.id.filter(|_| monitor::is_backtrace_wanted()).and_then(monitor::backtrace_of);
+        #[cfg(not(all(target_os = "linux", feature = "backtrace", not(filch_loom))))]
+        let backtrace = None;
+        (thread.name.clone(), backtrace)
+    }
 }
 
 impl Shared {
@@ -76,9 +131,32 @@ impl Shared {
         &self.external_time
     }
 
-    /// How many workers there are.
+    /// How many workers the runtime was built with.
     pub(crate) fn workers(&self) -> usize {
-        self.remotes.len()
+        self.workers
+    }
+
+    /// How many of `remotes` may have tasks.
+    #[inline]
+    fn active(&self) -> usize {
+        // ordering: Relaxed. It grows before a spare worker's thread begins, and so before that pushes
+        // anything; the fences of S2 and S5 order this with the push.
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// How many spare workers run now.
+    pub(crate) fn spare_workers(&self) -> usize {
+        self.monitor.spares.running()
+    }
+
+    /// How many polls the monitor found stuck so far.
+    pub(crate) fn stuck_polls(&self) -> u64 {
+        self.monitor.stuck_polls()
+    }
+
+    /// The threads of spare workers, to be joined.
+    pub(crate) fn take_spare_threads(&self) -> Vec<filch_primitives::thread::JoinHandle<()>> {
+        self.monitor.spares.take_threads()
     }
 
     /// The owner for a task that is spawned now by this thread.
@@ -127,6 +205,13 @@ impl Shared {
         self.wake(self.idle.call_one());
     }
 
+    /// S7. Sees to it that somebody waits in the driver while others sleep.
+    fn attend_driver(&self) {
+        if let Some(index) = self.idle.call_to_driver() {
+            self.remotes[index].unparker.unpark();
+        }
+    }
+
     fn wake(&self, call: Call) {
         match call {
             Call::Sleeper(index) => {
@@ -143,7 +228,15 @@ impl Shared {
         // ordering: S5. SeqCst: the caller's change of the idle word must be visible before the queues
         // are read. Pairs with the fence at S2.
         fence(Ordering::SeqCst);
-        !self.injector.is_empty() || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
+        let remotes = &self.remotes[..self.active()];
+        !self.injector.is_empty() || remotes.iter().any(|remote| !remote.stealer.is_empty())
+    }
+
+    /// M6. Whether this worker is the one that shall look around.
+    #[inline]
+    fn is_look_wanted(&self) -> bool {
+        // ordering: Relaxed, both. A hint; of several workers one takes it.
+        self.look_wanted.load(Ordering::Relaxed) && self.look_wanted.swap(false, Ordering::Relaxed)
     }
 
     fn is_shutdown(&self) -> bool {
@@ -166,13 +259,16 @@ pub(crate) fn start(
     driver: Arc<Driver>,
     common: Common,
 ) -> std::io::Result<(Arc<Shared>, Vec<filch_primitives::thread::JoinHandle<()>>)> {
-    let mut cores = Vec::with_capacity(workers);
+    let max_spares = common.config().monitor.max_spares(workers);
+    let all = workers + max_spares;
+    let mut cores = Vec::with_capacity(all);
+    let mut monitor_parker = None;
     let seats = driver.max_waiters().min(worker::DRIVER_SEATS);
     let timers_enabled = common.config().time;
     let shared = Arc::new_cyclic(|this| {
-        let mut remotes = Vec::with_capacity(workers);
-        for index in 0..workers {
-            let (core, stealer, unparker) = worker::Core::new(index);
+        let mut remotes = Vec::with_capacity(all);
+        for index in 0..all {
+            let (core, stealer, unparker) = worker::Core::new(index, driver.events());
             cores.push(core);
             remotes.push(CachePadded::new(Remote {
                 stealer,
@@ -181,15 +277,22 @@ pub(crate) fn start(
                 owner: owner_of(this, &common),
                 time: filch_primitives::Arc::new(TimeHandle::new(
                     driver.clone(),
-                    index,
+                    // Spare workers use the shard of all other threads.
+                    index.min(workers),
                     timers_enabled,
                 )),
                 polls: AtomicU64::new(0),
+                task: statistic::AtomicPtr::new(std::ptr::null_mut()),
+                thread: Mutex::new(DrivingThread::default()),
             }));
         }
+        let (monitor, parker) = Monitor::new(Spares::new(cores.split_off(workers)));
+        monitor_parker = Some(parker);
         Shared {
             remotes: remotes.into_boxed_slice(),
             injector: Injector::new(),
+            workers,
+            active: statistic::AtomicUsize::new(workers),
             idle: Idle::new(workers, seats),
             external: owner_of(this, &common),
             external_time: filch_primitives::Arc::new(TimeHandle::new(
@@ -199,26 +302,36 @@ pub(crate) fn start(
             )),
             driver,
             is_shutdown: AtomicBool::new(false),
+            look_wanted: statistic::AtomicBool::new(false),
             running: Latch::new(workers),
+            monitor,
             common,
         }
     });
-    let mut threads = Vec::with_capacity(workers);
+    let mut threads = Vec::with_capacity(workers + 1);
+    let undo = |threads: Vec<filch_primitives::thread::JoinHandle<()>>, never_ran: usize, error| {
+        for _ in 0..never_ran {
+            shared.worker_ended();
+        }
+        shared.begin_shutdown();
+        for thread in threads {
+            let _ = thread.join();
+        }
+        Err(error)
+    };
     let mut cores = cores.into_iter();
     while let Some(core) = cores.next() {
         match worker::start_thread(&shared, core) {
             Ok(thread) => threads.push(thread),
-            Err(error) => {
-                // This worker and those after it never ran.
-                for _ in 0..=cores.len() {
-                    shared.worker_ended();
-                }
-                shared.begin_shutdown();
-                for thread in threads {
-                    let _ = thread.join();
-                }
-                return Err(error);
-            }
+            // This worker and those after it never ran.
+            Err(error) => return undo(threads, cores.len() + 1, error),
+        }
+    }
+    let parker = monitor_parker.expect("it was made with the shared part");
+    if shared.common.config().monitor.enabled {
+        match monitor::start_thread(&shared, parker) {
+            Ok(thread) => threads.push(thread),
+            Err(error) => return undo(threads, 0, error),
         }
     }
     Ok((shared, threads))

@@ -54,7 +54,7 @@ pub(super) fn search(cx: &WorkerContext, core: &Core) -> Option<Runnable> {
 /// Takes half of another worker's queue; or, from a worker that has been in one poll for the whole
 /// time that we watched, what lies in its LIFO slot.
 fn steal(cx: &WorkerContext, core: &Core) -> Option<Runnable> {
-    let remotes = &cx.shared.remotes;
+    let remotes = &cx.shared.remotes[..cx.shared.active()];
     let count = remotes.len();
     let start = core.rng.below(count as u32) as usize;
     for offset in 0..count {
@@ -80,7 +80,7 @@ fn steal(cx: &WorkerContext, core: &Core) -> Option<Runnable> {
 /// then stealing would only do harm. So a slot is watched for `SLOT_WATCH` rounds, and taken only if
 /// neither its task nor the owner's count of polls moved.
 fn steal_slot(cx: &WorkerContext, core: &Core, start: usize) -> Option<Runnable> {
-    let remotes = &cx.shared.remotes;
+    let remotes = &cx.shared.remotes[..cx.shared.active()];
     let victims = || {
         let indices = (start..remotes.len()).chain(0..start);
         indices.filter(|&victim| victim != core.index).map(|victim| &*remotes[victim])

@@ -32,6 +32,17 @@ impl Latch {
         Latch { left: AtomicUsize::new(count), done: Mutex::new(false), changed: Condvar::new() }
     }
 
+    /// One more, unless the count has come to zero: then the last step has begun.
+    pub(super) fn count_up(&self) -> bool {
+        // ordering: Relaxed, both. Who counts up publishes nothing by it; the count down that ends what
+        // begins here does.
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                (left > 0).then_some(left + 1)
+            })
+            .is_ok()
+    }
+
     /// One less. True for the one that makes it zero; it calls `open` when it is done.
     fn count_down(&self) -> bool {
         // ordering: AcqRel. The last one must see everything that the others did before, and publish its
@@ -72,6 +83,7 @@ impl Shared {
         }
         // One waiter; it passes the word on when it leaves (`worker`).
         self.driver.notify();
+        self.monitor.wake();
     }
 
     /// E4. Waits until every worker has ended, at most for `timeout`.

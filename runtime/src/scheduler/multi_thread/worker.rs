@@ -1,12 +1,13 @@
 //! A worker: the loop that runs tasks, looks for more (`search`), and parks (`idle`).
 //!
-//! Order of looking: LIFO slot (bounded runs in a row), own queue; every 61 polls the injector and, if
-//! nobody attends it, the driver; then `search`; then park.
+//! Order of looking: LIFO slot (bounded runs in a row), own queue; every 61 polls
+//! (`Builder::event_interval`) the injector and, if nobody attends it, the driver; then `search`; then
+//! park.
 //!
 //! A worker is a [`Core`], which one thread drives at a time; `handoff` lets another thread go on with it.
 
 use std::cell::{Cell, RefCell};
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 use std::sync::{Arc, Weak};
 
 use filch_primitives::LOCAL_CAPACITY;
@@ -19,14 +20,10 @@ use filch_primitives::{coop, entered, thread};
 use super::idle::{Left, Place};
 use super::{Remote, Shared, search};
 use crate::context::{self, Scheduler};
-use crate::driver::{Events, TimeHandle, Wait};
+use crate::driver::{ATTENTION, Events, TimeHandle, Wait};
 use crate::runtime::Handle;
 use crate::task::Runnable;
 use crate::task::owner::Wake;
-
-/// Between two looks at the injector and the driver. A prime, so that it falls into step with no
-/// pattern of the program; 61 polls of a microsecond each keep a socket's delay well below a tick.
-const INTERVAL: u32 = if cfg!(filch_loom) { 3 } else { 61 };
 
 /// How many tasks in a row may come from the LIFO slot before the queue has its turn.
 const LIFO_RUNS: u8 = 3;
@@ -59,7 +56,7 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(index: usize) -> (Box<Core>, Stealer<Runnable>, Unparker) {
+    pub(super) fn new(index: usize, events: Events) -> (Box<Core>, Stealer<Runnable>, Unparker) {
         let queue = Worker::new_fifo();
         let stealer = queue.stealer();
         let parker = Parker::new();
@@ -68,7 +65,7 @@ impl Core {
             index,
             queue,
             parker,
-            events: RefCell::new(Events::new()),
+            events: RefCell::new(events),
             rng: Rng::new(entropy()),
             tick: Cell::new(0),
             lifo_runs: Cell::new(0),
@@ -207,12 +204,20 @@ pub(super) fn drive(shared: Arc<Shared>, core: Box<Core>) {
     let cx = WorkerContext { index: core.index, core: Cell::new(Box::into_raw(core)), shared };
     let _scheduler = context::set_scheduler(Scheduler::MultiThread(&raw const cx));
     let _entered = entered::enter();
+    cx.remote().set_thread();
     let unwound = AbortOnUnwind;
+    let config = cx.shared.common.config();
+    let interval =
+        config.injector_interval.map_or(config.event_interval, |n| n.min(config.event_interval));
     while let Some(core) = cx.core() {
         if cx.shared.is_shutdown() {
             break;
         }
-        if core.tick.get() >= INTERVAL {
+        if is_retiring(&cx, core) {
+            retire(&cx);
+            break;
+        }
+        if core.tick.get() >= interval || cx.shared.is_look_wanted() {
             core.tick.set(0);
             look_around(&cx, core);
         }
@@ -231,6 +236,40 @@ pub(super) fn drive(shared: Arc<Shared>, core: Box<Core>) {
         let core = unsafe { Box::from_raw(core.cast_mut()) };
         end(&cx, &core);
     }
+}
+
+/// M5. Whether this is a spare worker that is no longer wanted.
+#[inline]
+fn is_retiring(cx: &WorkerContext, core: &Core) -> bool {
+    core.index >= cx.shared.workers && cx.shared.monitor.spares.is_retiring()
+}
+
+/// M5. Ends a spare worker: others go on with its tasks, and its core is kept for the next one.
+#[cold]
+fn retire(cx: &WorkerContext) {
+    let core = cx.core.replace(null());
+    if core.is_null() {
+        return;
+    }
+    // SAFETY: from `Box::into_raw`, and no longer reachable through the context.
+    let core = unsafe { Box::from_raw(core.cast_mut()) };
+    let mut left_tasks = false;
+    while let Some(task) = cx.remote().lifo.take().or_else(|| core.queue.pop()) {
+        cx.shared.injector.push(task);
+        left_tasks = true;
+    }
+    // ordering: Relaxed, as in `run`.
+    cx.remote().task.store(null_mut(), Ordering::Relaxed);
+    if core.searching.get() {
+        found_work(cx, &core);
+    } else {
+        if left_tasks {
+            cx.shared.notify_one();
+        }
+        cx.shared.attend_driver();
+    }
+    cx.shared.monitor.spares.give_back(core);
+    cx.shared.worker_ended();
 }
 
 /// Nothing that tasks do unwinds into a worker. If its own code does, the tasks in its queue would wait
@@ -274,6 +313,8 @@ fn run(cx: &WorkerContext, core: &Core, task: Runnable) {
     let polls = &cx.remote().polls;
     // ordering: Relaxed, both. Written by this thread alone; who reads it only compares.
     polls.store(polls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    // ordering: Relaxed. The monitor compares it with itself (M3).
+    cx.remote().task.store(task.as_ptr(), Ordering::Relaxed);
     let _budget = coop::fresh();
     task.run();
     // From here on the core may be another thread's.
@@ -287,19 +328,12 @@ fn found_work(cx: &WorkerContext, core: &Core) {
         if cx.shared.has_visible_work() {
             cx.shared.notify_one();
         } else {
-            attend_driver(cx);
+            cx.shared.attend_driver();
         }
     }
 }
 
-/// S7. Sees to it that somebody waits in the driver while others sleep.
-fn attend_driver(cx: &WorkerContext) {
-    if let Some(index) = cx.shared.idle.call_to_driver() {
-        cx.shared.remotes[index].unparker.unpark();
-    }
-}
-
-/// Every `INTERVAL` polls: a batch from the injector, and events and timers if nobody else waits for
+/// At every interval, and when the monitor asks for it (M6): a batch from the injector, and events and timers if nobody else waits for
 /// them. So a task in the injector, and a socket, wait for a bounded number of polls, whatever the
 /// others do (invariant 5 of the architecture page).
 #[cold]
@@ -331,11 +365,14 @@ fn park(cx: &WorkerContext, core: &Core) {
     let recall = (parked.last_searcher && cx.shared.has_visible_work()) || cx.shared.is_shutdown();
     if recall && cx.shared.idle.unpark_self(core.index, parked.place) {
         core.searching.set(true);
-        return;
+        return left_place(cx);
     }
+    // ordering: Relaxed, as in `run`.
+    cx.remote().task.store(null_mut(), Ordering::Relaxed);
+    let is_spare = core.index >= cx.shared.workers;
     match parked.place {
         Place::Driver => {
-            wait_in_driver(cx, core, Wait::Park);
+            wait_in_driver(cx, core, if is_spare { Wait::ParkBriefly } else { Wait::Park });
             let left = cx.shared.idle.leave_driver();
             core.searching.set(left == Left::Searching);
             if cx.shared.is_shutdown() {
@@ -346,10 +383,27 @@ fn park(cx: &WorkerContext, core: &Core) {
             }
         }
         Place::Parker => {
-            core.parker.park();
+            cx.shared.common.around_park(Wait::Park, || {
+                if !is_spare {
+                    core.parker.park();
+                } else if !core.parker.park_timeout(ATTENTION)
+                    && !cx.shared.idle.unpark_self(core.index, Place::Parker)
+                {
+                    // Called meanwhile: the token is on its way.
+                    core.parker.park();
+                }
+            });
             // Woken by a call, which counted us as searching, or by shutdown, where counts are over.
             core.searching.set(true);
         }
+    }
+    left_place(cx);
+}
+
+/// M2. This worker was counted as parked, and is not any more.
+fn left_place(cx: &WorkerContext) {
+    if cx.shared.idle.must_wake_monitor() {
+        cx.shared.monitor.wake();
     }
 }
 
@@ -359,7 +413,7 @@ fn left_driver_with_work(cx: &WorkerContext, core: &Core) {
     if core.queue.len() > 1 {
         cx.shared.notify_one();
     }
-    attend_driver(cx);
+    cx.shared.attend_driver();
 }
 
 /// Waits, and queues the tasks that events and timers wake.

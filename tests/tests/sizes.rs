@@ -1,0 +1,40 @@
+//! Sizes of handles and of timers on 64-bit targets: growth is a decision, made here.
+#![cfg(target_pointer_width = "64")]
+
+use std::future::Ready;
+use std::mem::{size_of, size_of_val};
+
+use filch::runtime::{Builder, Handle};
+use filch::task::{AbortHandle, Id, JoinError, JoinHandle};
+use filch::time::{Duration, Instant, Interval, Sleep, Timeout, interval, sleep};
+
+const WORD: usize = size_of::<usize>();
+
+#[test]
+fn handles() {
+    let words = [
+        ("JoinHandle", size_of::<JoinHandle<u64>>(), 2),
+        ("AbortHandle", size_of::<AbortHandle>(), 1),
+        ("JoinError", size_of::<JoinError>(), 1),
+        ("Id", size_of::<Id>(), 1),
+        ("Handle", size_of::<Handle>(), 2),
+    ];
+    let other: Vec<_> = words.iter().filter(|(_, size, words)| *size != words * WORD).collect();
+    assert!(other.is_empty(), "bytes, words expected: {other:?}");
+}
+
+#[test]
+fn timers() {
+    assert_eq!(size_of::<Sleep>(), 11 * WORD);
+    assert_eq!(size_of::<Timeout<Ready<u64>>>(), 13 * WORD);
+    assert_eq!(size_of::<Interval>(), 4 * WORD);
+    assert_eq!(size_of::<Instant>(), size_of::<std::time::Instant>());
+    assert_eq!(size_of::<filch::time::error::Elapsed>(), 0);
+    Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+        // A tolerance takes no memory.
+        let sleep = sleep(Duration::ZERO).tolerance(Duration::from_secs(1));
+        assert_eq!(size_of_val(&sleep), size_of::<Sleep>());
+        // An interval's timer is on the heap; the future of a tick borrows it.
+        assert!(size_of_val(&interval(Duration::from_secs(1)).tick()) <= 3 * WORD);
+    });
+}
