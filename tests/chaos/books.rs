@@ -8,7 +8,7 @@
 //! B2  What a join handle said is what happened to its task. Every panic of a task was given to whoever joined
 //!     it, or reported, and not both.
 //! B3  A connection that nobody cut has carried every byte, both ways. What a cut one carried is the beginning
-//!     of what was sent (checked by the receiver, byte for byte, in `ops/sockets.rs`).
+//!     of what was sent (checked by the receiver, byte for byte, in `ops/wire.rs`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::ops::sockets::Wire;
+use crate::ops::wire::Wire;
 
 /// What an entry stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -187,7 +187,7 @@ pub struct UnderWay {
 }
 
 impl UnderWay {
-    pub fn is_over(mut self) {
+    pub fn end(mut self) {
         self.at_drop = "over";
     }
 }

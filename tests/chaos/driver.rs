@@ -46,15 +46,22 @@ pub fn play(books: &Arc<Books>, plan: &Plan, outer: Option<&Context>) {
     let handle = runtime.handle().clone();
     end(runtime, plan.end, books);
     drop(entry);
-    for kept in lock(&context.attic).drain(..) {
+    join_kept(&context);
+    // The tasks of the others may still be in their last polls.
+    if matches!(plan.end, End::Drop | End::Grace) {
+        check_empty(&handle, books);
+    }
+}
+
+/// Joins the handles that were kept. A task that is still in its last poll may keep one more.
+fn join_kept(context: &Context) {
+    loop {
+        // Not under the lock: a last poll may be what is waited for, and want it.
+        let Some(kept) = lock(&context.attic).pop() else { return };
         tally(match block_on_elsewhere(kept.join()) {
             Ended::Cancelled => "handles joined after the runtime: cancelled",
             _ => "handles joined after the runtime: ended",
         });
-    }
-    // The tasks of the others may still be in their last polls.
-    if matches!(plan.end, End::Drop | End::Grace) {
-        check_empty(&handle, books);
     }
 }
 
@@ -164,7 +171,7 @@ fn begin(context: &Context, step: Step) -> Spawned {
             let under_way = context.books.begin_step(format!("{step:?}"));
             let kind = step.kind;
             ops::run(&context, step).await;
-            under_way.is_over();
+            under_way.end();
             tally(kind.name());
         })
     };

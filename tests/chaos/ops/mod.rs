@@ -11,6 +11,7 @@ mod signals;
 pub mod sockets;
 mod tasks;
 mod timers;
+pub mod wire;
 
 pub use children::{SITTER, count_inherited, sit};
 pub use signals::ignore as ignore_signals;

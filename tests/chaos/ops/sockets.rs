@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use filch::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,23 +15,10 @@ use filch_tests::panics::expected;
 use crate::books::tally;
 use crate::context::{Context, Scarce, dither};
 use crate::life::Spawned;
+use crate::ops::wire::{Cut, Cutting, Side, Wire};
 use crate::random::{Random, mix};
 
-/// Who cuts a connection, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
-    Nobody,
-    /// `SO_LINGER` of zero.
-    ClientResets,
-    /// Closes without reading what came back.
-    ClientCloses,
-    /// Says that it is done, and closes without reading.
-    ClientHalfCloses,
-    ServerResets,
-    ServerCloses,
-    ServerPanics,
-}
-
+/// A crowd of eight has all of them.
 const CUTS: [Cut; 8] = [
     Cut::Nobody,
     Cut::ClientResets,
@@ -42,119 +29,6 @@ const CUTS: [Cut; 8] = [
     Cut::ClientHalfCloses,
     Cut::ServerCloses,
 ];
-
-/// What both sides know of a connection.
-#[derive(Debug)]
-pub struct Wire {
-    number: u64,
-    length: u64,
-    cut: Cut,
-    /// After so many bytes.
-    cut_at: u64,
-    is_cut: AtomicBool,
-    sent_up: AtomicU64,
-    received_up: AtomicU64,
-    sent_down: AtomicU64,
-    received_down: AtomicU64,
-    client_done: AtomicBool,
-    server_done: AtomicBool,
-}
-
-impl Wire {
-    fn new(number: u64, length: u64, cut: Cut, cut_at: u64) -> Wire {
-        Wire {
-            number,
-            length,
-            cut,
-            cut_at,
-            is_cut: AtomicBool::new(false),
-            sent_up: AtomicU64::new(0),
-            received_up: AtomicU64::new(0),
-            sent_down: AtomicU64::new(0),
-            received_down: AtomicU64::new(0),
-            client_done: AtomicBool::new(false),
-            server_done: AtomicBool::new(false),
-        }
-    }
-
-    /// The byte at a place of the stream: sent by the client, and by the server back.
-    fn byte(&self, place: u64) -> u8 {
-        (mix(self.number ^ (place >> 3)) >> (8 * (place & 7))) as u8
-    }
-
-    fn fill(&self, buffer: &mut [u8], from: u64) {
-        for (place, byte) in (from..).zip(buffer) {
-            *byte = self.byte(place);
-        }
-    }
-
-    /// Where what was received differs from what was sent.
-    fn difference(&self, received: &[u8], from: u64) -> Option<u64> {
-        (from..)
-            .zip(received)
-            .find(|&(place, &byte)| byte != self.byte(place))
-            .map(|(place, _)| place)
-    }
-
-    fn is_done(&self) -> bool {
-        self.client_done.load(SeqCst) && self.server_done.load(SeqCst)
-    }
-
-    /// Neither cut nor carried to its end.
-    pub fn is_open(&self) -> bool {
-        !self.is_done() && !self.is_cut.load(SeqCst)
-    }
-
-    fn cut(&self) {
-        self.is_cut.store(true, SeqCst);
-    }
-
-    /// What does not add up, when both sides are gone.
-    pub fn fault(&self) -> Option<String> {
-        let all = [&self.sent_up, &self.received_up, &self.sent_down, &self.received_down];
-        let [sent_up, received_up, sent_down, received_down] = all.map(|count| count.load(SeqCst));
-        let balanced = if self.is_cut.load(SeqCst) {
-            // `sent_up` is added to before the bytes are written.
-            received_up <= sent_up && sent_down <= received_up && received_down <= received_up
-        } else {
-            self.is_done() && [sent_up, received_up, sent_down, received_down] == [self.length; 4]
-        };
-        (!balanced).then(|| format!("a connection does not add up: {self:?}"))
-    }
-}
-
-/// Says on its drop that a side is gone before its time.
-struct Side {
-    wire: Arc<Wire>,
-    done: bool,
-}
-
-impl Side {
-    fn new(wire: &Arc<Wire>) -> Side {
-        Side { wire: wire.clone(), done: false }
-    }
-}
-
-impl Drop for Side {
-    fn drop(&mut self) {
-        if !self.done {
-            self.wire.cut();
-        }
-    }
-}
-
-/// A client's end of a connection: the cut is noted before the other side can see it.
-struct Cutting<S> {
-    // Before the stream in the order of dropping.
-    side: Side,
-    stream: S,
-}
-
-impl<S> Cutting<S> {
-    fn new(wire: &Arc<Wire>, stream: S) -> Cutting<S> {
-        Cutting { side: Side::new(wire), stream }
-    }
-}
 
 /// An accept loop, with a task for each connection.
 #[derive(Debug)]

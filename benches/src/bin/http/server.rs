@@ -43,6 +43,20 @@ impl Server {
     }
 }
 
+impl Server {
+    /// How much processor time the server has used, in user space and in the kernel. `None` where the system
+    /// has no /proc.
+    pub(crate) fn cpu(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        // proc(5): the fields after the name in brackets begin with the third.
+        let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(14 - 3);
+        let ticks: u64 =
+            fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+        // USER_HZ, the unit of these fields, is 100 on every Linux.
+        Some(Duration::from_millis(ticks * 10))
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // Fails only if it has ended already.

@@ -23,13 +23,18 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<bool> {
     let bar = progress(measurements);
     let mut passed = true;
     for &connections in &plan.connections {
-        let [mut rate, mut p99] = [const { Pairs { filch: vec![], tokio: vec![] } }; 2];
+        let [mut rate, mut p99, mut cpu] = [const { Pairs { filch: vec![], tokio: vec![] } }; 3];
         let mut failures = Vec::new();
         for round in 0..plan.rounds {
             for runtime in Runtime::in_turn(round) {
                 bar.set_message(format!("{runtime}, {connections} connections"));
                 let server = Server::start(runtime, plan.workers)?;
+                let before = server.cpu();
                 let report = load(&server, connections, plan.seconds)?;
+                if let (Some(before), Some(after)) = (before, server.cpu()) {
+                    let requests = report.requests_per_second * plan.seconds as f64;
+                    cpu.push(runtime, (after - before).as_secs_f64() * 1e6 / requests);
+                }
                 rate.push(runtime, report.requests_per_second);
                 p99.push(runtime, report.p99_ms);
                 if let Some(told) = report.failures() {
@@ -47,6 +52,9 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<bool> {
             println!("{}", head());
             println!("{}", rate.line("requests/s", 0));
             println!("{}", p99.line("p99, ms", 2));
+            if !cpu.filch.is_empty() {
+                println!("{}", cpu.line("server, us/req", 2));
+            }
             let ratio = rate.ratio().median;
             let verdict = if ratio >= 1.0 { "held" } else { "missed" };
             println!("goal: at least tokio's requests/s: {verdict} ({ratio:.3})");

@@ -1,0 +1,192 @@
+//! Short workloads: what the monitor costs filch, and what a ping-pong costs on each runtime.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use filch_benches::stats::{Spread, percentile};
+
+use crate::gate::{Gate, yield_now};
+use crate::rows::Figures;
+use crate::rt::{Filch, Program, Rt};
+
+/// How long one turn of one workload should take: two of the monitor's ticks and a half.
+const TURN: Duration = Duration::from_millis(25);
+
+/// What runs so many times, and says how long that took.
+type Workload<R> = fn(R, u64) -> io::Result<Duration>;
+
+/// Filch with the monitor and without it, in the same process, in turns; the ratio of throughputs.
+///
+/// What the machine does besides makes a turn longer, never shorter, and where the system puts threads
+/// makes one kind of turn twice as long as another. So it is the shortest quarter that is compared, and
+/// of the rounds the median.
+pub(crate) fn on_against_off(workers: u8, pairs: u32) -> io::Result<Figures> {
+    let [on, off] = [Filch::with_monitor(workers, true)?, Filch::with_monitor(workers, false)?];
+    let workloads: [(&'static str, Workload<Filch>); 4] = [
+        ("ping-pong, on/off", ping_pong),
+        ("yield, on/off", yields),
+        ("spawn and join, on/off", spawn_and_join),
+        ("echo, on/off", echo),
+    ];
+    let mut figures = Vec::new();
+    for (name, workload) in workloads {
+        let times = calibrate(on, workload)?;
+        workload(off, times)?;
+        let (mut with, mut without) = (Vec::new(), Vec::new());
+        for pair in 0..pairs {
+            // Who goes first changes from pair to pair.
+            let mut turns = [(on, &mut with), (off, &mut without)];
+            if pair % 2 == 1 {
+                turns.reverse();
+            }
+            for (runtime, seconds) in turns {
+                seconds.push(workload(runtime, times)?.as_secs_f64());
+            }
+        }
+        // Twice the throughput is half of the time.
+        figures.push((name, shortest_quarter(without) / shortest_quarter(with)));
+    }
+    Ok(figures)
+}
+
+/// The time that a quarter of the turns do not exceed.
+fn shortest_quarter(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    percentile(&seconds, 25.0)
+}
+
+/// Two tasks that wake each other, and nothing else to do.
+pub(crate) struct PingPong;
+
+impl Program for PingPong {
+    type Output = Figures;
+
+    fn run<R: Rt>(self, runtime: R) -> io::Result<Figures> {
+        let times = calibrate(runtime, ping_pong)?;
+        let turns = (0..9)
+            .map(|_| Ok(ping_pong(runtime, times)?.as_nanos() as f64 / times as f64))
+            .collect::<io::Result<Vec<_>>>()?;
+        Ok(vec![("ping-pong, ns a round trip", Spread::of(&turns).median)])
+    }
+}
+
+/// How many times fill a turn. Warms up on the way.
+fn calibrate<R: Rt>(runtime: R, workload: Workload<R>) -> io::Result<u64> {
+    let mut times = 64;
+    loop {
+        let took = workload(runtime, times)?;
+        if took * 2 >= TURN {
+            return Ok((times as f64 * TURN.as_secs_f64() / took.as_secs_f64()) as u64);
+        }
+        times *= 2;
+    }
+}
+
+/// Runs a task and waits, as a thread, until it says that it is done.
+fn time_until_done<R: Rt, F>(
+    runtime: R,
+    task: impl FnOnce(mpsc::Sender<Duration>) -> F,
+) -> io::Result<Duration>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (tell, done) = mpsc::channel();
+    runtime.spawn_io(task(tell));
+    done.recv().map_err(|_| io::Error::other("a task was dropped"))
+}
+
+fn ping_pong<R: Rt>(runtime: R, times: u64) -> io::Result<Duration> {
+    time_until_done(runtime, |tell| async move {
+        let gates = Arc::new([Gate::default(), Gate::default()]);
+        let theirs = gates.clone();
+        let start = Instant::now();
+        runtime.spawn(async move {
+            for _ in 0..times {
+                theirs[0].pass().await;
+                theirs[1].open();
+            }
+        });
+        for _ in 0..times {
+            gates[0].open();
+            gates[1].pass().await;
+        }
+        let _ = tell.send(start.elapsed());
+    })
+}
+
+fn yields<R: Rt>(runtime: R, times: u64) -> io::Result<Duration> {
+    const TASKS: u64 = 16;
+    let (tell, done) = mpsc::channel::<()>();
+    let start = Instant::now();
+    for _ in 0..TASKS {
+        let tell = tell.clone();
+        runtime.spawn(async move {
+            for _ in 0..times / TASKS {
+                yield_now().await;
+            }
+            drop(tell);
+        });
+    }
+    drop(tell);
+    // Ends when the last task has dropped its end.
+    let _ = done.recv();
+    Ok(start.elapsed())
+}
+
+/// In batches, as a server that answers one request by asking several others.
+fn spawn_and_join<R: Rt>(runtime: R, times: u64) -> io::Result<Duration> {
+    const BATCH: u64 = 32;
+    time_until_done(runtime, |tell| async move {
+        let start = Instant::now();
+        for _ in 0..times / BATCH {
+            let joined = Arc::new((AtomicU64::new(0), Gate::default()));
+            for _ in 0..BATCH {
+                let joined = joined.clone();
+                runtime.spawn(async move {
+                    // ordering: AcqRel, so that the last one has seen the others; the gate publishes.
+                    if joined.0.fetch_add(1, Ordering::AcqRel) + 1 == BATCH {
+                        joined.1.open();
+                    }
+                });
+            }
+            joined.1.pass().await;
+        }
+        let _ = tell.send(start.elapsed());
+    })
+}
+
+/// One connection; the client is a thread of its own.
+fn echo<R: Rt>(runtime: R, times: u64) -> io::Result<Duration> {
+    let (tell, address) = mpsc::channel();
+    runtime.spawn_io(async move {
+        // An error ends the connection, which the client sees.
+        let _ = answer::<R>(&tell).await;
+    });
+    let address = address.recv().map_err(|_| io::Error::other("nobody listens"))?;
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    let mut byte = [7];
+    let start = Instant::now();
+    for _ in 0..times {
+        stream.write_all(&byte)?;
+        stream.read_exact(&mut byte)?;
+    }
+    Ok(start.elapsed())
+}
+
+async fn answer<R: Rt>(tell: &mpsc::Sender<std::net::SocketAddr>) -> io::Result<()> {
+    let (mut listener, address) = R::listen().await?;
+    let _ = tell.send(address);
+    let mut stream = R::open(R::accept(&mut listener).await?)?;
+    let mut buffer = [0; 64];
+    loop {
+        match R::read(&mut stream, &mut buffer).await? {
+            0 => return Ok(()),
+            read => R::write_all(&mut stream, &buffer[..read]).await?,
+        }
+    }
+}
