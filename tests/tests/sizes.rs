@@ -5,7 +5,11 @@ use std::future::Ready;
 use std::mem::{size_of, size_of_val};
 
 use filch::runtime::{Builder, Handle};
-use filch::task::{AbortHandle, Id, JoinError, JoinHandle};
+use filch::sync::{TaskTracker, TaskTrackerToken};
+use filch::task::{
+    AbortHandle, AbortOnDropHandle, Id, JoinError, JoinHandle, JoinMap, JoinSet, LocalSet, Scope,
+    ScopedJoinHandle, TaskGroup,
+};
 use filch::time::{Duration, Instant, Interval, Sleep, Timeout, interval, sleep};
 
 const WORD: usize = size_of::<usize>();
@@ -18,6 +22,23 @@ fn handles() {
         ("JoinError", size_of::<JoinError>(), 1),
         ("Id", size_of::<Id>(), 1),
         ("Handle", size_of::<Handle>(), 2),
+    ];
+    let other: Vec<_> = words.iter().filter(|(_, size, words)| *size != words * WORD).collect();
+    assert!(other.is_empty(), "bytes, words expected: {other:?}");
+}
+
+#[test]
+fn sets_and_scopes() {
+    let words = [
+        ("AbortOnDropHandle", size_of::<AbortOnDropHandle<u64>>(), 2),
+        ("JoinSet", size_of::<JoinSet<u64>>(), 11),
+        ("JoinMap", size_of::<JoinMap<u64, u64>>(), 18),
+        ("LocalSet", size_of::<LocalSet>(), 1),
+        ("Scope", size_of::<Scope<()>>(), 1),
+        ("ScopedJoinHandle", size_of::<ScopedJoinHandle<u64>>(), 6),
+        ("TaskGroup", size_of::<TaskGroup<()>>(), 2),
+        ("TaskTracker", size_of::<TaskTracker>(), 1),
+        ("TaskTrackerToken", size_of::<TaskTrackerToken>(), 2),
     ];
     let other: Vec<_> = words.iter().filter(|(_, size, words)| *size != words * WORD).collect();
     assert!(other.is_empty(), "bytes, words expected: {other:?}");
