@@ -146,7 +146,8 @@ async fn steps(mut context: Context, plan: Plan) {
         let ended = task.join().await;
         let is_fine = match ended {
             Ended::Finished => true,
-            Ended::Cancelled => step.abort_after.is_some(),
+            // A runtime that is cut cancels its tasks one after the other, this one perhaps last.
+            Ended::Cancelled => step.abort_after.is_some() || plan.cut_after.is_some(),
             Ended::Panicked => false,
         };
         if !is_fine {
