@@ -284,3 +284,26 @@ fn panicked_task_wakes_who_awaits_it() {
         assert!(runtime.block_on(watcher).unwrap(), "{kind:?}");
     }
 }
+
+/// A future that panics in its poll, and again when it is dropped for that: the first is the outcome, the
+/// second is reported.
+#[test]
+fn panic_in_the_poll_and_again_in_the_destructor_are_both_heard_of() {
+    struct Twice(#[expect(dead_code, reason = "its destructor panics")] PanicOnDrop);
+    impl Future for Twice {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            expected("in poll");
+        }
+    }
+    install_hook();
+    for kind in Kind::ALL {
+        let (runtime, reports) = reporting(kind);
+        let task = runtime.spawn(Twice(PanicOnDrop("in drop")));
+        let error = runtime.block_on(task).unwrap_err();
+        assert_eq!(text(error), "expected: in poll", "{kind:?}");
+        reports.next(&runtime, "expected: in drop");
+        assert!(reports.is_empty());
+        assert_all_workers_run(&runtime);
+    }
+}

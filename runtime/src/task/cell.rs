@@ -233,6 +233,11 @@ unsafe fn complete<F: Future>(task: NonNull<Header>, output: Output<F>, owes_req
     }));
     let output = match dropped {
         Ok(()) => output,
+        // The poll's panic came first, and stays the output; the destructor's has nowhere to go.
+        Err(payload) if matches!(&output, Err(error) if error.is_panic()) => {
+            report_nested(&this.header, Err(payload));
+            output
+        }
         Err(payload) => {
             // The destructor's panic is the output; what it replaces may panic too when it goes.
             report_nested(&this.header, catch_unwind(AssertUnwindSafe(|| drop(output))));
