@@ -60,7 +60,7 @@ impl Driver {
         let mut limits = reactor::Limits::default();
         let (wait, look) = self.config.events;
         limits.wait = wait.unwrap_or(limits.wait);
-        limits.look = look.unwrap_or(limits.wait).min(limits.wait);
+        limits.look = look.unwrap_or(limits.wait);
         Events::with_limits(limits)
     }
 

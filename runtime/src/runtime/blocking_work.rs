@@ -95,6 +95,16 @@ impl BlockingWork {
         debug_assert!(first.is_ok(), "served twice");
     }
 
+    /// A job that runs `f`, and the handle that awaits it.
+    fn job<F, R>(&self, meta: Meta, driver: &Arc<Driver>, f: F) -> (Job, JoinHandle<R>)
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(f)));
+        (Job { task, clock: HoldClock::if_paused(driver) }, join)
+    }
+
     /// Runs `f` on the pool for calls that block.
     pub(crate) fn spawn_blocking<F, R>(
         &self,
@@ -106,8 +116,7 @@ impl BlockingWork {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(f)));
-        let job = Job { task, clock: HoldClock::if_paused(driver) };
+        let (job, join) = self.job(meta, driver, f);
         let _ = self.submit(job);
         join
     }
@@ -123,8 +132,7 @@ impl BlockingWork {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(f)));
-        let job = Job { task, clock: HoldClock::if_paused(driver) };
+        let (job, join) = self.job(meta, driver, f);
         self.submit(job).then_some(join)
     }
 
@@ -172,8 +180,7 @@ impl BlockingWork {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(f)));
-        let job = Job { task, clock: HoldClock::if_paused(driver) };
+        let (job, join) = self.job(meta, driver, f);
         #[cfg(filch_loom)]
         let _ = self.submit(job);
         #[cfg(not(filch_loom))]

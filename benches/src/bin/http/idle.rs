@@ -3,11 +3,12 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use filch_benches::progress;
 use filch_benches::stats::percentile;
 
 use crate::measured::{Pairs, Runtime, head};
 use crate::server::{Connection, Server};
-use crate::{Plan, progress, raise_descriptor_limit};
+use crate::{Plan, raise_descriptor_limit};
 
 /// The first requests are not counted: caches, allocator and branch predictors settle.
 const WARM_UP: usize = 200;
@@ -23,7 +24,7 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<bool> {
     let [mut p50, mut p99, mut p999] = [const { Pairs { filch: vec![], tokio: vec![] } }; 3];
     let mut failures = Vec::new();
     let mut passed = true;
-    let bar = progress(u64::from(plan.rounds) * 2);
+    let bar = progress(u64::from(plan.rounds) * 2, 24);
     for round in 0..plan.rounds {
         for runtime in Runtime::in_turn(round) {
             bar.set_message(format!("{runtime}, idle"));

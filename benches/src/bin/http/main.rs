@@ -26,7 +26,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::measured::Runtime;
 
@@ -110,13 +109,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// A bar over all measurements of a part, on standard error where that is a terminal.
-fn progress(measurements: u64) -> ProgressBar {
-    let style = "{msg:24} {wide_bar} {pos}/{len}, {eta} left";
-    ProgressBar::new(measurements)
-        .with_style(ProgressStyle::with_template(style).expect("the template is a constant"))
 }
 
 /// Lets this process and those it starts hold as many descriptors as the system grants.

@@ -3,9 +3,11 @@
 use std::io;
 use std::process::{Command, Output, Stdio};
 
+use filch_benches::progress;
+
 use crate::measured::{Pairs, Runtime, head};
 use crate::server::Server;
-use crate::{Plan, progress, raise_descriptor_limit};
+use crate::{Plan, raise_descriptor_limit};
 
 /// Threads of the load generator.
 const THREADS: u32 = 2;
@@ -20,7 +22,7 @@ pub(crate) fn compare(plan: &Plan) -> io::Result<bool> {
     let most = plan.connections.iter().copied().max().unwrap_or_default();
     raise_descriptor_limit(most + 64)?;
     let measurements = plan.connections.len() as u64 * u64::from(plan.rounds) * 2;
-    let bar = progress(measurements);
+    let bar = progress(measurements, 24);
     let mut passed = true;
     for &connections in &plan.connections {
         let [mut rate, mut p99, mut cpu] = [const { Pairs { filch: vec![], tokio: vec![] } }; 3];

@@ -29,7 +29,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use filch_benches::progress;
 
 use crate::rows::{Row, Serve, Sizes};
 use crate::rt::{Runtime, run_on};
@@ -124,7 +124,7 @@ fn compare(mut plan: Plan) -> io::Result<bool> {
             u64::from(row.rounds(plan.rounds)) * offered as u64
         })
         .sum();
-    let bar = progress(measurements);
+    let bar = progress(measurements, 24);
     let mut passed = true;
     for row in rows {
         let name = row.to_possible_value().expect("no row is hidden");
@@ -162,13 +162,6 @@ fn in_turn(runtimes: &[Runtime], round: u32) -> Vec<Runtime> {
     let mut turn = runtimes.to_vec();
     turn.rotate_left(round as usize % runtimes.len());
     turn
-}
-
-/// A bar over all measurements, on standard error where that is a terminal.
-fn progress(measurements: u64) -> ProgressBar {
-    let style = "{msg:24} {wide_bar} {pos}/{len}, {eta} left";
-    ProgressBar::new(measurements)
-        .with_style(ProgressStyle::with_template(style).expect("the template is a constant"))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
+use filch_benches::progress;
 
 use crate::executor::{Executor, Kind};
 use crate::report::{Line, Report};
@@ -127,7 +127,7 @@ fn compare(plan: &Plan) -> io::Result<Report> {
     let rows = plan.rows();
     let per_round: usize = rows.iter().map(|row| row.peers.len()).sum();
     let measurements = per_round as u64 * u64::from(plan.rounds()) * plan.workers.len() as u64;
-    let bar = progress(measurements);
+    let bar = progress(measurements, 28);
     let mut report = Report::default();
     for &workers in &plan.workers {
         let runtimes = Runtimes::new(workers)?;
@@ -147,13 +147,6 @@ fn compare(plan: &Plan) -> io::Result<Report> {
     }
     bar.finish_and_clear();
     Ok(report)
-}
-
-/// A bar over all measurements, on standard error where that is a terminal.
-fn progress(measurements: u64) -> ProgressBar {
-    let style = "{msg:28} {wide_bar} {pos}/{len}, {eta} left";
-    ProgressBar::new(measurements)
-        .with_style(ProgressStyle::with_template(style).expect("the template is a constant"))
 }
 
 #[cfg(test)]
