@@ -6,10 +6,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
+const CHAT: &str = env!("CARGO_BIN_EXE_chat");
 const CHESS: &str = env!("CARGO_BIN_EXE_chess");
 const ECHO: &str = env!("CARGO_BIN_EXE_echo");
 const GATHER: &str = env!("CARGO_BIN_EXE_gather");
 const HTTP_SERVER: &str = env!("CARGO_BIN_EXE_http_server");
+const SUPERVISOR: &str = env!("CARGO_BIN_EXE_supervisor");
+const PROXY: &str = env!("CARGO_BIN_EXE_proxy");
+const TAIL: &str = env!("CARGO_BIN_EXE_tail");
 
 /// A server on a free port, killed when dropped.
 struct Server {
@@ -101,6 +105,10 @@ fn the_self_tests_pass() {
     assert!(passes(Command::new(ECHO).arg("--self-test")).contains("100 clients"));
     assert!(passes(Command::new(HTTP_SERVER).arg("--self-test")).contains("passed"));
     assert!(passes(Command::new(GATHER).arg("--self-test")).contains("50 pages"));
+    assert!(passes(Command::new(CHAT).arg("--self-test")).contains("was dropped"));
+    assert!(passes(Command::new(PROXY).arg("--self-test")).contains("50 clients"));
+    assert!(passes(Command::new(SUPERVISOR).arg("--self-test")).contains("passed"));
+    assert!(passes(Command::new(TAIL).arg("--self-test")).contains("rotated twice"));
 }
 
 #[test]
@@ -108,11 +116,15 @@ fn one_worker_is_enough() {
     passes(Command::new(ECHO).arg("--self-test").env("FILCH_WORKERS", "1"));
     passes(Command::new(HTTP_SERVER).arg("--self-test").env("FILCH_WORKERS", "1"));
     passes(Command::new(GATHER).arg("--self-test").env("FILCH_WORKERS", "1"));
+    passes(Command::new(CHAT).arg("--self-test").env("FILCH_WORKERS", "1"));
+    passes(Command::new(PROXY).arg("--self-test").env("FILCH_WORKERS", "1"));
+    passes(Command::new(SUPERVISOR).arg("--self-test").env("FILCH_WORKERS", "1"));
+    passes(Command::new(TAIL).arg("--self-test").env("FILCH_WORKERS", "1"));
 }
 
 #[test]
 fn wrong_usage_is_told() {
-    for program in [ECHO, HTTP_SERVER] {
+    for program in [CHAT, ECHO, HTTP_SERVER] {
         for (argument, port, told) in [
             (Some("--help-me"), "0", "usage: "),
             (None, "http", "PORT must be a number"),
@@ -130,7 +142,7 @@ fn wrong_usage_is_told() {
 fn an_address_in_use_ends_the_program_with_a_message() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    for program in [ECHO, HTTP_SERVER] {
+    for program in [CHAT, ECHO, HTTP_SERVER] {
         let output = output(Command::new(program).env("PORT", &port));
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -151,7 +163,7 @@ fn http_server_answers_and_stops_at_once_when_idle() {
     assert_ne!(idle.read(&mut [0; 1024]).unwrap(), 0);
     server.interrupt();
     assert_eq!(line_of(&mut server.stdout), "stopping");
-    assert_eq!(line_of(&mut server.stdout), "all requests are answered");
+    assert_eq!(line_of(&mut server.stdout), "all connections have ended");
     assert_eq!(server.exit_code(), Some(0));
 }
 
@@ -175,7 +187,7 @@ fn ctrl_c_lets_a_request_in_flight_finish() {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("chunk 3 of 3\n") && rest.ends_with("0\r\n\r\n"), "{rest}");
-    assert_eq!(line_of(&mut server.stdout), "all requests are answered");
+    assert_eq!(line_of(&mut server.stdout), "all connections have ended");
     assert_eq!(server.exit_code(), Some(0));
 }
 
@@ -227,6 +239,52 @@ fn a_lack_of_descriptors_is_waited_out() {
 }
 
 #[test]
+fn a_chat_says_goodbye() {
+    let mut server = Server::start(&mut Command::new(CHAT));
+    let mut members: Vec<_> = (0..2).map(|_| BufReader::new(server.connect())).collect();
+    for (number, member) in members.iter_mut().enumerate() {
+        assert_eq!(line_of(member), "* your name?");
+        writeln!(member.get_mut(), "member {number}").unwrap();
+        assert!(line_of(member).starts_with("* welcome"));
+    }
+    assert_eq!(line_of(&mut members[0]), "* member 1 is here");
+    writeln!(members[1].get_mut(), "hello").unwrap();
+    assert_eq!(line_of(&mut members[0]), "member 1: hello");
+    server.interrupt();
+    for mut member in members {
+        let mut rest = String::new();
+        member.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "* goodbye\n");
+    }
+    assert_eq!(line_of(&mut server.stdout), "stopping");
+    assert_eq!(line_of(&mut server.stdout), "all connections have ended");
+    assert_eq!(server.exit_code(), Some(0));
+}
+
+#[test]
+fn a_proxy_forwards_and_says_who_cannot_be_reached() {
+    let echo = Server::start(&mut Command::new(ECHO));
+    let mut proxy = Server::start(Command::new(PROXY).arg(&echo.address));
+    let mut stream = proxy.connect();
+    stream.write_all(b"hello").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut back = Vec::new();
+    stream.read_to_end(&mut back).unwrap();
+    assert_eq!(back, b"hello");
+    drop(echo);
+    assert_eq!(proxy.connect().read(&mut [0]).unwrap(), 0);
+    let told = line_of(&mut proxy.stderr);
+    assert!(told.starts_with("127.0.0.1:") && told.contains("refused"), "{told}");
+    proxy.interrupt();
+    assert_eq!(proxy.exit_code(), Some(0));
+    for arguments in [&[][..], &["nowhere"], &["--help-me"], &["a:1", "b:2"]] {
+        let wrong = output(Command::new(PROXY).args(arguments));
+        assert_eq!(wrong.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&wrong.stderr).contains("usage: proxy HOST:PORT"));
+    }
+}
+
+#[test]
 fn gather_fetches_all_or_says_what_failed() {
     let server = Server::start(&mut Command::new(HTTP_SERVER));
     let url = |path: &str| format!("http://{}{path}", server.address);
@@ -242,5 +300,77 @@ fn gather_fetches_all_or_says_what_failed() {
         let wrong = output(Command::new(GATHER).args(arguments));
         assert_eq!(wrong.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&wrong.stderr).contains("usage: gather URL"));
+    }
+}
+
+/// A supervisor of programs, killed when dropped.
+struct Supervisor {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Supervisor {
+    fn start(arguments: &[&str]) -> Supervisor {
+        let mut command = Command::new(SUPERVISOR);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Supervisor { child, stdout }
+    }
+
+    /// So many lines, sorted. What a shell says on standard error of a signal is its own affair.
+    fn lines(&mut self, count: usize) -> Vec<String> {
+        let lines = std::iter::repeat_with(|| line_of(&mut self.stdout));
+        let mut lines: Vec<_> = lines.filter(|line| !line.contains(" ! ")).take(count).collect();
+        lines.sort();
+        lines
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn supervisor_passes_signals_on_and_stops_gracefully() {
+    let one =
+        "one=trap 'echo again' USR1; trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done";
+    let two = "two=trap '' USR1; echo up; while :; do sleep 0.01; done";
+    let mut supervisor = Supervisor::start(&[one, two]);
+    assert_eq!(supervisor.lines(2), ["one | up", "two | up"]);
+    supervisor.signal("USR1");
+    assert_eq!(supervisor.lines(1), ["one | again"]);
+    supervisor.signal("TERM");
+    let ends = ["one * stopped, exit status: 0", "two * stopped, signal: 15 (SIGTERM)"];
+    assert_eq!(supervisor.lines(2), ends);
+    assert!(supervisor.child.wait().unwrap().success());
+}
+
+#[test]
+fn supervisor_kills_at_the_second_interrupt() {
+    let stubborn = "it=trap 'echo no' TERM; echo up; while :; do sleep 0.01; done";
+    let mut supervisor = Supervisor::start(&["--grace", "1000", stubborn]);
+    assert_eq!(supervisor.lines(1), ["it | up"]);
+    supervisor.signal("INT");
+    assert_eq!(supervisor.lines(1), ["it | no"]);
+    supervisor.signal("INT");
+    assert_eq!(supervisor.lines(1), ["it * killed"]);
+    assert_eq!(supervisor.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn supervisor_tells_wrong_usage() {
+    for arguments in [&[][..], &["sleep"], &["--grace", "soon", "a=b"]] {
+        let output = output(Command::new(SUPERVISOR).args(arguments));
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("usage: "));
     }
 }

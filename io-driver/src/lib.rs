@@ -22,6 +22,8 @@ mod interest;
 mod readiness;
 mod ready;
 
+#[cfg(filch_loom)]
+mod absent;
 #[cfg(not(filch_loom))]
 mod driver;
 #[cfg(not(filch_loom))]
@@ -42,6 +44,9 @@ pub use ready::{Ready, ReadyEvent};
 pub use driver::{Driver, Events, Limits, Waited};
 #[cfg(not(filch_loom))]
 pub use registration::Registration;
+
+#[cfg(filch_loom)]
+pub use absent::{Driver, Registration};
 
 /// What the models reach. Not part of the interface.
 #[cfg(filch_loom)]

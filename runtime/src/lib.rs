@@ -23,17 +23,26 @@
 //! | [`task`] | spawning, joining, aborting; blocking and CPU work; tasks bound to a thread |
 //! | [`time`] | sleeping, time-outs, intervals, the paused clock |
 //! | [`sync`] | channels, locks, semaphores, notification: they work on any executor |
+//! | `fs` | files and directories |
 //! | `io` | asynchronous reading and writing |
-//! | `net` | TCP and UDP sockets |
+//! | `net` | TCP, UDP and Unix sockets, pipes |
+//! | `process` | child processes |
 //! | `signal` | Ctrl-C and the Unix signals |
 //! | [`select!`], [`join!`], [`try_join!`], [`pin!`] | several futures in one task |
 //!
-//! Feature `hyper`: hyper's runtime traits for filch's types, in the module `hyper`. Feature `stream`:
+//! Feature `hyper`: hyper's runtime traits for filch's types, in the module `hyper`. Features `futures-io` and
+//! `tokio-io`: the I/O traits of those crates on every stream, as it is; the latter brings in the crate tokio, without
+//! any of its features, for libraries that know no other traits. Feature `stream`:
 //! `futures_core::Stream` for receivers, intervals, listeners and lines, in the module `stream`.
+//!
+//! Under `RUSTFLAGS="--cfg filch_loom"`: model-checking of your own async code, in the module `loom`; how, is in
+//! `docs/loom-for-users.md` in the repository.
 
 pub(crate) mod blocking;
 pub(crate) mod context;
 pub(crate) mod driver;
+#[cfg(filch_loom)]
+pub mod loom;
 #[doc(hidden)]
 pub mod macros;
 pub mod runtime;
@@ -41,13 +50,14 @@ pub(crate) mod scheduler;
 pub mod task;
 pub mod time;
 
+pub mod fs;
 #[cfg(all(feature = "hyper", not(filch_loom)))]
 pub mod hyper;
-#[cfg(not(filch_loom))]
 pub mod io;
-#[cfg(not(filch_loom))]
 pub mod net;
-#[cfg(all(unix, not(filch_loom)))]
+#[cfg(unix)]
+pub mod process;
+#[cfg(unix)]
 pub mod signal;
 #[cfg(feature = "stream")]
 pub mod stream;

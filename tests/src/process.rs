@@ -28,16 +28,28 @@ pub fn is_child(name: &str) -> bool {
 /// # Panics
 /// If it takes longer than [`PATIENCE`](crate::PATIENCE).
 pub fn child(name: &str, variables: &[(&str, &str)]) -> Ended {
+    end(child_command(name, variables).spawn().expect("start the test binary"))
+}
+
+/// The command of [`child`], with no input and with its output in pipes, to be changed and started.
+pub fn child_command(name: &str, variables: &[(&str, &str)]) -> Command {
     let this = std::env::current_exe().expect("the path of the test binary");
     let mut command = Command::new(this);
     command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
     command.env(CHILD, name).envs(variables.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("start the test binary");
-    let outputs =
-        [drain(child.stdout.take().expect("piped")), drain(child.stderr.take().expect("piped"))];
+    command
+}
+
+/// Reads what a child writes to the pipes that are left in it, until it ends.
+///
+/// # Panics
+/// As [`child`].
+pub fn end(mut child: Child) -> Ended {
+    let outputs = [child.stdout.take().map(drain), child.stderr.take().map(drain)];
     let status = wait(&mut child);
-    let output = outputs.map(|thread| thread.join().expect("reads to the end")).concat();
+    let output = outputs.into_iter().flatten();
+    let output = output.map(|thread| thread.join().expect("reads to the end")).collect();
     Ended { status, output }
 }
 
@@ -53,6 +65,90 @@ pub fn alone(name: &str, test: impl FnOnce()) {
     assert!(ended.status.success(), "{}", ended.output);
     // A wrong name runs nothing, successfully.
     assert!(ended.output.contains("1 passed"), "{}", ended.output);
+}
+
+/// As [`alone`], and checks that the test leaves nothing behind: the new process has as many descriptors and
+/// threads as before, and no child, not even a zombie.
+///
+/// # Panics
+/// If it fails there, or leaves something.
+pub fn alone_and_clean(name: &str, test: impl FnOnce()) {
+    alone(name, || {
+        let before = Holdings::now();
+        test();
+        before.wait_until_back();
+    });
+}
+
+/// What a process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holdings {
+    descriptors: usize,
+    threads: usize,
+    children: usize,
+}
+
+impl Holdings {
+    /// What this process has now.
+    pub fn now() -> Holdings {
+        Holdings {
+            descriptors: descriptors(),
+            threads: threads().len(),
+            children: children().len(),
+        }
+    }
+
+    /// Waits until this process has as much of everything.
+    ///
+    /// # Panics
+    /// If that takes longer than [`PATIENCE`](crate::PATIENCE).
+    #[track_caller]
+    pub fn wait_until_back(self) {
+        let start = Instant::now();
+        // The end of a thread or of a process can only be asked for again and again.
+        while Holdings::now() != self {
+            assert!(
+                start.elapsed() < crate::PATIENCE,
+                "not {self:?} but {:?}: {:?}, {:?}",
+                Holdings::now(),
+                threads(),
+                children()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+}
+
+/// The children of this process, zombies included: number and state, as in `/proc/PID/stat`.
+pub fn children() -> Vec<(u32, char)> {
+    let this = std::process::id();
+    entries("/proc")
+        .filter_map(|pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // The name is in parentheses, and may have any character.
+            let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+            let state = fields.next()?.chars().next()?;
+            (fields.next()?.parse() == Ok(this)).then_some((pid, state))
+        })
+        .collect()
+}
+
+/// Runs `tests` one after the other in the test `name` of this binary, alone in a new process, and checks
+/// that they leave no descriptor, thread or child behind. `warm_up` runs before: what a process opens once and
+/// keeps is not counted.
+///
+/// # Panics
+/// If one fails there, or leaves something.
+pub fn leave_nothing_behind(name: &str, warm_up: fn(), tests: &[fn()]) {
+    alone(name, || {
+        warm_up();
+        wait_until_no_thread_is_named("filch-");
+        let before = Holdings::now();
+        for test in tests {
+            test();
+        }
+        before.wait_until_back();
+    });
 }
 
 fn drain(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {

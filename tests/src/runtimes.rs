@@ -49,6 +49,16 @@ impl Kind {
     }
 }
 
+/// Runs the test on each kind of runtime, as a spawned task and so on a worker.
+pub fn each_runtime<F>(test: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    for kind in Kind::ALL {
+        kind.runtime().block_on(async { filch::spawn(test()).await.expect("the test") });
+    }
+}
+
 /// How a runtime is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use filch::io::{AsyncReadExt, AsyncWriteExt};
 use filch::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
-use net_support::{ANY_PORT, each_runtime, pair};
+use filch_tests::runtimes::each_runtime;
+use net_support::{ANY_PORT, pair};
 
 /// An address that nobody listens on: bound, never listening, kept until dropped.
 fn dead_end() -> (std::net::TcpStream, SocketAddr) {

@@ -8,7 +8,8 @@ use std::pin::pin;
 use std::task::Poll;
 
 use filch::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
-use net_support::{each_runtime, pair};
+use filch_tests::runtimes::each_runtime;
+use net_support::pair;
 
 #[test]
 fn closed_reader_shows_as_read_closed() {

@@ -10,7 +10,8 @@ use filch::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use filch::net::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use filch::net::{TcpListener, TcpSocket, TcpStream};
 use filch::runtime::Builder;
-use net_support::{ANY_PORT, each_runtime, pair, runtimes};
+use filch_tests::runtimes::{Kind, each_runtime};
+use net_support::{ANY_PORT, pair};
 
 #[test]
 fn std_types_there_and_back() {
@@ -135,7 +136,7 @@ fn stream_is_not_inherited_by_a_child_process() {
 
 #[test]
 fn socket_outlives_its_runtime_with_an_error() {
-    let [first, second] = runtimes();
+    let (first, second) = (Kind::CurrentThread.runtime(), Kind::Workers.runtime());
     let (mut client, server) = first.block_on(pair());
     // A task of another runtime waits for it.
     let waiting = second.spawn(async move {

@@ -11,7 +11,8 @@ use std::task::Poll;
 use filch::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 use filch::net::TcpStream;
 use filch::net::tcp::ReuniteError;
-use net_support::{each_runtime, pair};
+use filch_tests::runtimes::each_runtime;
+use net_support::pair;
 
 #[test]
 fn owned_halves_in_two_tasks_and_together_again() {

@@ -1,6 +1,6 @@
 //! UDP: with and without a peer, peeking, readiness around foreign system calls, options.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -10,22 +10,9 @@ use std::task::Poll;
 
 use filch::io::{Interest, ReadBuf};
 use filch::net::UdpSocket;
-use filch::runtime::Builder;
+use filch_tests::runtimes::each_runtime;
 
 const ANY_PORT: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
-
-/// Runs the test on each kind of runtime, as a spawned task and so on a worker.
-fn each_runtime<F>(test: impl Fn() -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    for runtime in [
-        Builder::new_current_thread().enable_all().build().unwrap(),
-        Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
-    ] {
-        runtime.block_on(async { filch::spawn(test()).await.unwrap() });
-    }
-}
 
 async fn bound() -> UdpSocket {
     UdpSocket::bind(ANY_PORT).await.unwrap()

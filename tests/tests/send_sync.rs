@@ -8,13 +8,20 @@ use std::cell::Cell;
 use std::future::{Pending, Ready};
 use std::marker::PhantomPinned;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
 
-use filch::io::{AsyncReadExt, AsyncWriteExt};
+use filch::io::unix::{
+    AsyncFd, AsyncFdReadyGuard, AsyncFdReadyMutGuard, AsyncFdRegisterError, TryIoError,
+};
+use filch::io::{AsyncReadExt, AsyncWriteExt, Interest, Stderr, Stdin, Stdout};
+use filch::net::serve::{Connection, Counts, Report, Running, Serve, ServeHandle};
 use filch::net::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+use filch::net::udp::{Datagram, Datagrams, RecvBatch, SendBatch};
 use filch::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use filch::net::{UnixDatagram, UnixListener, UnixSocket, UnixStream, unix};
 use filch::runtime::*;
 use filch::sync::{Notify, mpsc, oneshot};
 use filch::sync::{TaskTracker, TaskTrackerToken, TaskTrackerWaitFuture, TrackedFuture};
@@ -131,11 +138,56 @@ check! {
     TcpStream:                                yes yes yes yes;
     TcpSocket:                                yes yes yes yes;
     UdpSocket:                                yes yes yes yes;
+    RecvBatch:                                yes yes yes any;
+    SendBatch:                                yes yes yes any;
+    Datagram<'static>:                        yes yes yes any;
+    Datagrams<'static>:                       yes yes yes any;
+    Running:                                  yes no  yes any;
+    ServeHandle:                              yes yes yes any;
+    Counts:                                   yes yes yes any;
+    Report:                                   yes yes yes any;
+    Connection<u8>:                           yes yes yes any;
+    Connection<Sends>:                        yes no  yes any;
+    Serve<u8, u8>:                            yes no  yes any;
     ReadHalf<'static>:                        yes yes yes yes;
     WriteHalf<'static>:                       yes yes yes yes;
     OwnedReadHalf:                            yes yes yes yes;
     OwnedWriteHalf:                           yes yes yes yes;
     ReuniteError:                             yes yes yes yes;
+    UnixListener:                             yes yes yes yes;
+    UnixStream:                               yes yes yes yes;
+    UnixDatagram:                             yes yes yes yes;
+    UnixSocket:                               yes yes yes yes;
+    unix::SocketAddr:                         yes yes yes yes;
+    unix::UCred:                              yes yes yes yes;
+    unix::ReadHalf<'static>:                  yes yes yes yes;
+    unix::WriteHalf<'static>:                 yes yes yes yes;
+    unix::OwnedReadHalf:                      yes yes yes yes;
+    unix::OwnedWriteHalf:                     yes yes yes yes;
+    unix::ReuniteError:                       yes yes yes yes;
+    unix::pipe::Sender:                       yes yes yes yes;
+    unix::pipe::Receiver:                     yes yes yes yes;
+    unix::pipe::OpenOptions:                  yes yes yes yes;
+
+    Stdin:                                    yes yes yes yes;
+    Stdout:                                   yes yes yes yes;
+    Stderr:                                   yes yes yes yes;
+    AsyncFd<OwnedFd>:                         yes yes yes any;
+    AsyncFd<Rc<OwnedFd>>:                     no  no  yes any;
+    AsyncFdReadyGuard<'static, OwnedFd>:      yes yes yes any;
+    AsyncFdReadyMutGuard<'static, OwnedFd>:   yes yes yes any;
+    AsyncFdRegisterError<OwnedFd>:            yes yes yes any;
+    AsyncFdRegisterError<Stays>:              no  no  yes any;
+    TryIoError:                               yes yes yes yes;
+    Interest:                                 yes yes yes yes;
+    filch::io::Ready:                         yes yes yes yes;
+
+    filch::fs::File:                          yes yes yes no;
+    filch::fs::OpenOptions:                   yes yes yes yes;
+    filch::fs::DirBuilder:                    yes yes yes yes;
+    filch::fs::ReadDir:                       yes yes yes any;
+    filch::fs::DirEntry:                      yes yes yes yes;
+    filch::fs::FileTimes:                     yes yes yes yes;
 
     Notify:                                   yes yes yes yes;
     mpsc::Sender<u8>:                         yes yes yes yes;
@@ -148,6 +200,11 @@ check! {
 
 #[cfg(unix)]
 check! {
+    filch::process::Command:                  yes yes yes any;
+    filch::process::Child:                    yes yes yes any;
+    filch::process::ChildStdin:               yes yes yes yes;
+    filch::process::ChildStdout:              yes yes yes yes;
+    filch::process::ChildStderr:              yes yes yes yes;
     filch::signal::unix::Signal:              yes yes yes any;
     filch::signal::unix::SignalKind:          yes yes yes yes;
 }
@@ -175,8 +232,29 @@ fn futures_are_send() {
         send(TcpStream::connect(("localhost", 1)));
         send(UdpSocket::bind(SocketAddr::from(([127, 0, 0, 1], 0))));
         send(filch::net::lookup_host("localhost:0"));
+        send(filch::fs::read("/dev/null"));
+        send(filch::fs::write("/dev/null", "abc"));
+        send(filch::fs::File::open("/dev/null"));
+        let mut file = filch::fs::File::open("/dev/null").await.unwrap();
+        send(file.set_len(0));
+        send(file.sync_all());
+        send(file.try_clone());
+        send(file.read_u8());
+        send(file.into_std());
+        let mut entries = filch::fs::read_dir("/").await.unwrap();
+        send(entries.next_entry());
         #[cfg(unix)]
         send(filch::signal::ctrl_c());
+        #[cfg(unix)]
+        {
+            let mut command = filch::process::Command::new("true");
+            send(command.status());
+            send(command.output());
+            let mut child = command.spawn().unwrap();
+            send(child.kill());
+            send(child.wait());
+            send(child.wait_with_output());
+        }
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         send(listener.accept());
@@ -197,6 +275,10 @@ fn futures_are_send() {
         send(socket.send(&buf));
         let mut buf = [0; 8];
         send(socket.recv_from(&mut buf));
+        send(UnixStream::connect("/a/path"));
+        send(UnixSocket::new_stream().unwrap().connect("/a/path"));
+        send(UnixListener::bind("").unwrap().accept());
+        send(UnixDatagram::unbound().unwrap().send_to(&[1], "/a/path"));
 
         let local = LocalSet::new();
         // What runs in a `LocalSet` need not be `Send`.

@@ -4,6 +4,9 @@
 use std::future::Ready;
 use std::mem::{size_of, size_of_val};
 
+use filch::net::unix::pipe;
+use filch::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
+use filch::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use filch::runtime::{Builder, Handle};
 use filch::sync::{TaskTracker, TaskTrackerToken};
 use filch::task::{
@@ -39,6 +42,46 @@ fn sets_and_scopes() {
         ("TaskGroup", size_of::<TaskGroup<()>>(), 2),
         ("TaskTracker", size_of::<TaskTracker>(), 1),
         ("TaskTrackerToken", size_of::<TaskTrackerToken>(), 2),
+    ];
+    let other: Vec<_> = words.iter().filter(|(_, size, words)| *size != words * WORD).collect();
+    assert!(other.is_empty(), "bytes, words expected: {other:?}");
+}
+
+#[test]
+fn files() {
+    use filch::fs::{DirEntry, File, ReadDir};
+    let words = [
+        ("File", size_of::<File>(), 17),
+        ("ReadDir", size_of::<ReadDir>(), 7),
+        ("DirEntry", size_of::<DirEntry>(), 2),
+    ];
+    let other: Vec<_> = words.iter().filter(|(_, size, words)| *size != words * WORD).collect();
+    assert!(other.is_empty(), "bytes, words expected: {other:?}");
+}
+
+#[test]
+fn sockets() {
+    let words = [
+        ("TcpStream", size_of::<TcpStream>(), 4),
+        ("TcpListener", size_of::<TcpListener>(), 4),
+        ("UdpSocket", size_of::<UdpSocket>(), 4),
+        ("UnixStream", size_of::<UnixStream>(), 4),
+        ("UnixListener", size_of::<UnixListener>(), 4),
+        ("UnixDatagram", size_of::<UnixDatagram>(), 4),
+        ("pipe::Sender", size_of::<pipe::Sender>(), 4),
+        ("pipe::Receiver", size_of::<pipe::Receiver>(), 4),
+    ];
+    let other: Vec<_> = words.iter().filter(|(_, size, words)| *size != words * WORD).collect();
+    assert!(other.is_empty(), "bytes, words expected: {other:?}");
+}
+
+#[test]
+fn children() {
+    let words = [
+        ("Child", size_of::<Child>(), 18),
+        ("ChildStdin", size_of::<ChildStdin>(), 4),
+        ("ChildStdout", size_of::<ChildStdout>(), 4),
+        ("ChildStderr", size_of::<ChildStderr>(), 4),
     ];
     let other: Vec<_> = words.iter().filter(|(_, size, words)| *size != words * WORD).collect();
     assert!(other.is_empty(), "bytes, words expected: {other:?}");

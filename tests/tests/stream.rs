@@ -6,8 +6,8 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use filch::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
-use filch::net::{TcpListener, TcpStream};
+use filch::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use filch::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use filch::runtime::Builder;
 use filch::signal::unix::{SignalKind, signal};
 use filch::stream::{BroadcastStream, Lagged, Stream, WatchStream};
@@ -95,6 +95,19 @@ async fn listener_yields_connections_and_goes_on() {
         let server = next(&mut listener).await.unwrap().unwrap();
         let client = client.await.unwrap().unwrap();
         assert_eq!(server.peer_addr().unwrap(), client.local_addr().unwrap());
+    }
+}
+
+#[filch::test]
+async fn unix_listener_yields_connections_and_goes_on() {
+    let mut listener = UnixListener::bind("").unwrap();
+    let addr = listener.local_addr().unwrap();
+    assert_eq!(listener.size_hint(), (usize::MAX, None));
+    for byte in 0..3 {
+        let mut client = UnixStream::connect_addr(&addr).await.unwrap();
+        let mut server = next(&mut listener).await.unwrap().unwrap();
+        client.write_u8(byte).await.unwrap();
+        assert_eq!(server.read_u8().await.unwrap(), byte);
     }
 }
 

@@ -2,24 +2,20 @@
 //!
 //! `cargo run --release -p filch-examples --bin echo`, then `nc 127.0.0.1 7007`. `PORT` in the
 //! environment overrides the port; 0 lets the system choose, and the address is printed. Ctrl-C
-//! stops accepting and reading; what was read is still sent back, for up to 10 s.
-//! `--self-test` starts it on a free port with 100 clients that compare every byte.
+//! stops accepting and reading; what was read is still sent back, for up to 10 s. A second one does not
+//! wait. `--self-test` starts it on a free port with 100 clients that compare every byte.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use filch::io::{AsyncReadExt, AsyncWriteExt};
-use filch::net::{TcpListener, TcpStream};
-use filch_examples::accept::{Backoff, accept};
+use filch::net::serve::Connection;
+use filch::net::{TcpStream, serve};
+use filch_examples::echo_client;
 use filch_examples::listen::{bind, bind_from_env};
 use filch_examples::race::{First, race};
-use filch_examples::shutdown::Shutdown;
-
-/// How long bytes that were read may take to go back after Ctrl-C.
-const GRACE: Duration = Duration::from_secs(10);
+use filch_examples::server::{Started, run_until_ctrl_c};
 
 /// Read at most so much before it is written back.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -44,47 +40,17 @@ async fn run() -> ExitCode {
         Err(code) => return code,
     };
     println!("listening on {address}");
-
-    let shutdown = Shutdown::new();
-    let served = race(filch::signal::ctrl_c(), serve(&listener, &shutdown)).await;
-    drop(listener);
-    let code = match served {
-        First::Left(Ok(())) => ExitCode::SUCCESS,
-        First::Left(Err(error)) | First::Right(Err(error)) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-        First::Right(Ok(never)) => match never {},
-    };
-    shutdown.request();
-    if let Err(open) = shutdown.drained(GRACE).await {
-        println!("cut {open} connections after {} s", GRACE.as_secs());
-    }
-    code
+    run_until_ctrl_c(serve(listener, echo).name("echo")).await
 }
 
-/// Accepts connections for good; returns only what no waiting can mend.
-async fn serve(listener: &TcpListener, shutdown: &Shutdown) -> io::Result<Infallible> {
-    let mut backoff = Backoff::new();
-    loop {
-        let (stream, _) = accept(listener, &mut backoff).await?;
-        let shutdown = shutdown.clone();
-        let guard = shutdown.guard();
-        filch::spawn(async move {
-            let _guard = guard;
-            // An error means that the client is gone; there is nobody left to tell.
-            let _ = echo(stream, &shutdown).await;
-        });
-    }
-}
-
-/// Sends back what comes until the client has no more to send, or a stop is requested.
-async fn echo(mut stream: TcpStream, stop: &Shutdown) -> io::Result<()> {
+/// Sends back what comes until the client has no more to send, or the server stops. An error means that
+/// the client is gone; there is nobody left to tell.
+async fn echo(mut stream: TcpStream, connection: Connection<SocketAddr>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         // `read` first: what has been read is never lost to a stop.
-        match race(stream.read(&mut buffer), stop.requested()).await {
+        match race(stream.read(&mut buffer), connection.stopping()).await {
             First::Left(Ok(0)) | First::Right(()) => return stream.shutdown().await,
             First::Left(Ok(length)) => stream.write_all(&buffer[..length]).await?,
             First::Left(Err(error)) => return Err(error),
@@ -94,9 +60,6 @@ async fn echo(mut stream: TcpStream, stop: &Shutdown) -> io::Result<()> {
 
 /// Clients that talk at once in the self-test.
 const CLIENTS: usize = 100;
-
-/// Round trips of each client, with messages from 1 byte up to more than a buffer.
-const ROUND_TRIPS: usize = 50;
 
 #[filch::main]
 async fn self_test() -> ExitCode {
@@ -114,65 +77,24 @@ async fn self_test() -> ExitCode {
 
 async fn check() -> io::Result<usize> {
     let (listener, address) = bind(0).await?;
-    let shutdown = Shutdown::new();
-    let server = filch::spawn({
-        let shutdown = shutdown.clone();
-        async move {
-            match race(shutdown.requested(), serve(&listener, &shutdown)).await {
-                First::Left(()) => Ok(()),
-                First::Right(Err(error)) => Err(error),
-                First::Right(Ok(never)) => match never {},
-            }
-        }
-    });
-
-    let clients: Vec<_> = (0..CLIENTS).map(|i| filch::spawn(client(address, i))).collect();
-    let mut bytes = 0;
-    for client in clients {
-        bytes += client.await.map_err(io::Error::other)??;
-    }
+    let server = Started::new(serve(listener, echo));
+    let bytes = echo_client::check(address, CLIENTS).await?;
 
     // A stop ends a connection that is idle, and nobody is accepted any more.
     let mut idle = TcpStream::connect(address).await?;
     idle.write_all(b"x").await?;
     idle.read_exact(&mut [0]).await?;
-    shutdown.request();
+    server.stop();
     if idle.read(&mut [0]).await? != 0 {
         return Err(io::Error::other("bytes that nobody sent"));
     }
-    server.await.map_err(io::Error::other)??;
-    if shutdown.drained(GRACE).await.is_err() {
-        return Err(io::Error::other("connections stay open after a stop"));
+    let counts = server.stopped().await?;
+    if counts.finished != CLIENTS as u64 + 1 || counts.accepted != counts.finished {
+        return Err(io::Error::other(format!("not every connection has finished: {counts:?}")));
     }
     match TcpStream::connect(address).await {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(bytes),
         Err(error) => Err(error),
         Ok(_) => Err(io::Error::other("a connection is accepted after a stop")),
     }
-}
-
-/// Sends messages of many lengths, each of bytes that say where they belong, and compares.
-async fn client(address: SocketAddr, number: usize) -> io::Result<usize> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let mut bytes = 0;
-    for round in 0..ROUND_TRIPS {
-        let length = 1 + (number * 7919 + round * 104_729) % (BUFFER_BYTES * 3 / 2);
-        let sent: Vec<u8> = (0..length).map(|i| (i * 31 + round * 17 + number) as u8).collect();
-        let mut received = vec![0; length];
-        stream.write_all(&sent).await?;
-        stream.read_exact(&mut received).await?;
-        if sent != received {
-            let at = sent.iter().zip(&received).position(|(a, b)| a != b);
-            return Err(io::Error::other(format!(
-                "client {number}, round {round}: wrong from byte {at:?} of {length}"
-            )));
-        }
-        bytes += length;
-    }
-    stream.shutdown().await?;
-    if stream.read(&mut [0]).await? != 0 {
-        return Err(io::Error::other(format!("client {number}: bytes after the end")));
-    }
-    Ok(bytes)
 }

@@ -1,6 +1,7 @@
 //! The waiters without a system under them: who is woken, by what, and what is dropped where.
 
 use std::future::Future;
+use std::panic::panic_any;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -172,16 +173,28 @@ fn close_and_shutdown_wake_everybody_with_an_error() {
     }
 }
 
+/// Dropped with the panic that it is the payload of, which is nobody's to see; and panics again.
+struct Payload(Arc<AtomicUsize>);
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
+            panic_any("the payload's panic");
+        }
+    }
+}
+
 #[test]
 fn waker_that_panics_costs_nobody_else_the_wake() {
-    struct Bomb;
+    struct Bomb(Arc<AtomicUsize>);
     impl Wake for Bomb {
         fn wake(self: Arc<Self>) {
-            panic!("a waker's panic");
+            panic_any(Payload(self.0.clone()));
         }
     }
     let (readiness, generation) = open();
-    let bomb = Waker::from(Arc::new(Bomb));
+    let drops = Arc::new(AtomicUsize::new(0));
+    let bomb = Waker::from(Arc::new(Bomb(drops.clone())));
     let other = Task::new();
     let mut cx = Context::from_waker(&bomb);
     assert!(readiness.poll_ready(&mut cx, Direction::Read).is_pending());
@@ -189,6 +202,7 @@ fn waker_that_panics_costs_nobody_else_the_wake() {
     assert!(wait.as_mut().poll(&mut other.cx()).is_pending());
     assert!(readiness.set_ready(generation, Ready::READABLE));
     assert_eq!(other.wakes(), 1);
+    assert_eq!(drops.load(Ordering::SeqCst), 1, "the payload was kept");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::task::Waker;
 
+use filch_primitives::wake::wake_quietly;
+
 /// How many wakers one pass under the lock takes: both slots and a few of the list.
 const CAPACITY: usize = 8;
 
@@ -32,34 +34,10 @@ impl WakeBatch {
     /// Wakes them all and is empty again.
     pub(super) fn wake_all(&mut self) {
         for waker in self.wakers[..self.len].iter_mut().filter_map(Option::take) {
-            call::wake(waker);
+            // A waker that panics must not cost the other wakers their wake, nor the driver's thread the rest
+            // of its events, which come only once.
+            wake_quietly(waker);
         }
         self.len = 0;
-    }
-}
-
-#[cfg(not(filch_loom))]
-mod call {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::task::Waker;
-
-    /// A waker that panics must not cost the other wakers their wake, nor the driver's thread the
-    /// rest of its events, which come only once. The panic hook has reported it.
-    pub(super) fn wake(waker: Waker) {
-        // Unwind safety: the waker is consumed, nobody sees it after the panic.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            // The payload is the user's too, and its drop may panic in turn.
-            std::mem::forget(payload);
-        }
-    }
-}
-
-#[cfg(filch_loom)]
-mod call {
-    use std::task::Waker;
-
-    /// A model's own failures are panics: they must pass.
-    pub(super) fn wake(waker: Waker) {
-        waker.wake();
     }
 }

@@ -162,7 +162,7 @@ impl Word {
 
     /// R2: begins a registration; its generation. The word must be closed and its slot the caller's.
     pub(crate) fn open(&self) -> u32 {
-        // ordering: Relaxed. The slab's lock orders this after the `close` before it, and the system
+        // ordering: Relaxed, both. The slab's lock orders this after the `close` before it, and the system
         // call that hands the key to the kernel orders every event with this generation after it.
         // A plain load and store: stale events do not write to a closed word (R3).
         let closed = Snapshot(self.0.load(Ordering::Relaxed));

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use ::hyper::rt::{self, ReadBufCursor};
 use pin_project_lite::pin_project;
 
+use crate::io::foreign::{poll_read_into, streams};
 use crate::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 pin_project! {
@@ -73,16 +74,9 @@ fn poll_read_for_hyper<T: AsyncRead + ?Sized>(
     cx: &mut Context<'_>,
     mut cursor: ReadBufCursor<'_>,
 ) -> Poll<io::Result<()>> {
-    let n = {
-        // SAFETY: `ReadBuf` keeps what is initialised so.
-        let unfilled = unsafe { cursor.as_mut() };
-        let start = unfilled.as_ptr();
-        let mut buf = ReadBuf::uninit(unfilled);
-        ready!(stream.poll_read(cx, &mut buf))?;
-        // io's I4: what is filled must be hyper's memory.
-        assert_eq!(buf.filled().as_ptr(), start.cast(), "poll_read replaced the ReadBuf");
-        buf.filled().len()
-    };
+    // SAFETY: `ReadBuf` keeps what is initialised so.
+    let unfilled = unsafe { cursor.as_mut() };
+    let n = ready!(poll_read_into(stream, cx, ReadBuf::uninit(unfilled)))?;
     // SAFETY: the first `n` bytes of the unfilled part are filled, hence initialised.
     unsafe { cursor.advance(n) };
     Poll::Ready(Ok(()))
@@ -117,10 +111,13 @@ macro_rules! write_for_hyper {
     };
 }
 
-/// Makes our streams hyper's as they are.
-macro_rules! streams_for_hyper {
-    ($($stream:ty),+ $(,)?) => {$(
-        impl rt::Read for $stream {
+/// hyper's traits for the rows of the table, by ours. hyper has no buffered reading and no seeking.
+macro_rules! implement {
+    ($($generics:tt $stream:ty: $($kind:ident)+;)+) => {
+        $($(implement!(@$kind $generics $stream);)+)+
+    };
+    (@read [$($generics:tt)*] $stream:ty) => {
+        impl<$($generics)*> rt::Read for $stream {
             fn poll_read(
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
@@ -129,18 +126,21 @@ macro_rules! streams_for_hyper {
                 poll_read_for_hyper(self, cx, cursor)
             }
         }
-
-        impl rt::Write for $stream {
+    };
+    (@write [$($generics:tt)*] $stream:ty) => {
+        impl<$($generics)*> rt::Write for $stream {
             write_for_hyper!(std::convert::identity);
 
             fn is_write_vectored(&self) -> bool {
                 AsyncWrite::is_write_vectored(self)
             }
         }
-    )+};
+    };
+    (@buf_read $generics:tt $stream:ty) => {};
+    (@seek $generics:tt $stream:ty) => {};
 }
 
-streams_for_hyper!(crate::net::TcpStream, crate::io::DuplexStream);
+streams!(implement);
 
 impl<T: AsyncRead> rt::Read for Io<T> {
     fn poll_read(

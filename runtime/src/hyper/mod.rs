@@ -4,7 +4,7 @@
 //!
 //! | hyper's trait | filch's type |
 //! | --- | --- |
-//! | [`rt::Read`], [`rt::Write`] | [`TcpStream`] and [`DuplexStream`] as they are; anything else in an [`Io`] |
+//! | [`rt::Read`], [`rt::Write`] | [`TcpStream`], [`UnixStream`] and [`DuplexStream`] as they are; anything else in an [`Io`] |
 //! | [`rt::Executor`] | [`Executor`] spawns on the current runtime, a [`Handle`] on its own |
 //! | [`rt::Timer`] | [`Timer`] |
 //! | [`rt::Sleep`] | [`time::Sleep`](crate::time::Sleep) |
@@ -45,6 +45,7 @@
 //! [`rt::Timer`]: ::hyper::rt::Timer
 //! [`rt::Sleep`]: ::hyper::rt::Sleep
 //! [`TcpStream`]: crate::net::TcpStream
+//! [`UnixStream`]: crate::net::UnixStream
 //! [`DuplexStream`]: crate::io::DuplexStream
 //! [`Handle`]: crate::runtime::Handle
 

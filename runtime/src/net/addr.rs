@@ -68,6 +68,7 @@ impl Resolving {
     where
         T: std::net::ToSocketAddrs<Iter = std::vec::IntoIter<SocketAddr>> + Send + 'static,
     {
+        crate::context::needs_system("names of hosts");
         Resolving::LookingUp(spawn_blocking(move || name.to_socket_addrs()))
     }
 }

@@ -1,4 +1,4 @@
-//! TCP and UDP sockets.
+//! TCP, UDP and Unix sockets, and pipes.
 //!
 //! Every socket is non-blocking, registered once with the runtime's I/O driver, and used with the same
 //! system calls as std's. An operation that would block waits for the socket's readiness, and the
@@ -10,7 +10,12 @@
 //! | [`TcpStream`] | one connection; [`AsyncRead`](crate::io::AsyncRead) and [`AsyncWrite`](crate::io::AsyncWrite) |
 //! | [`TcpSocket`] | a socket to set options on before it listens or connects |
 //! | [`UdpSocket`] | datagrams |
-//! | [`tcp`] | the halves of a split [`TcpStream`] |
+//! | [`UnixListener`], [`UnixStream`] | connections on this machine, by a path or an abstract name |
+//! | [`UnixDatagram`] | datagrams on this machine |
+//! | [`UnixSocket`] | a Unix socket that is none of the three yet |
+//! | [`serve`](fn@serve) | a server: runs a handler for each connection |
+//! | [`tcp`], [`unix`] | the halves of a split stream; addresses and credentials of Unix sockets |
+//! | [`unix::pipe`] | the ends of a pipe, with or without a name |
 //!
 //! A socket belongs to the runtime in whose context it was made. It may be used from anywhere; once that
 //! runtime is gone its operations give an error that says so.
@@ -44,10 +49,15 @@
 
 mod accept;
 mod addr;
-mod source;
+mod methods;
+pub mod serve;
+pub(crate) mod source;
 pub mod tcp;
-mod udp;
+pub mod udp;
+pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
+pub use serve::serve;
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
+pub use unix::{UnixDatagram, UnixListener, UnixSocket, UnixStream};

@@ -1,7 +1,8 @@
 //! `Source`: a socket and its registration, from the first system call to the last.
 //!
 //! Invariants
-//! N1  The socket is non-blocking and registered, for reading and writing, until `into_inner` or drop.
+//! N1  The socket is non-blocking and registered, for reading and writing (the end of a pipe for its
+//!     direction), until `into_inner` or drop.
 //! N2  It is deregistered before it is closed or given away.
 
 use std::fmt;
@@ -23,6 +24,9 @@ use crate::io::{ReadBuf, Ready};
 /// is left over.
 const MAX_BUFFERS: usize = 1024;
 
+/// A socket waits for either direction.
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
 /// A non-blocking socket of the current runtime. Dereferences to the socket.
 pub(crate) struct Source<S: AsFd> {
     /// Before `socket` in the order of dropping, though `drop` has deregistered it by then (N2).
@@ -43,20 +47,28 @@ impl<S: AsFd> Source<S> {
     /// Outside of a runtime, or if I/O is not enabled there.
     #[track_caller]
     pub(crate) fn new(socket: S) -> io::Result<Self> {
-        Source::with_driver(&crate::context::io_driver(), socket)
+        Source::with_interest(socket, BOTH)
+    }
+
+    /// As [`new`](Source::new), for the end of a pipe.
+    ///
+    /// # Panics
+    /// As [`new`](Source::new).
+    #[track_caller]
+    pub(crate) fn with_interest(socket: S, interest: Interest) -> io::Result<Self> {
+        Source::with_driver(&crate::context::io_driver(), socket, interest)
     }
 
     /// As [`new`](Source::new), for a socket that `parent` brought forth: where there is no current
     /// runtime with I/O, it joins its parent's.
     pub(crate) fn child_of<P: AsFd>(parent: &Source<P>, socket: S) -> io::Result<Self> {
         match crate::context::try_current().as_ref().and_then(|handle| handle.driver().io()) {
-            Some(driver) => Source::with_driver(driver, socket),
-            None => Source::with_driver(parent.registration.driver(), socket),
+            Some(driver) => Source::with_driver(driver, socket, BOTH),
+            None => Source::with_driver(parent.registration.driver(), socket, BOTH),
         }
     }
 
-    fn with_driver(driver: &Arc<Driver>, socket: S) -> io::Result<Self> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
+    fn with_driver(driver: &Arc<Driver>, socket: S, interest: Interest) -> io::Result<Self> {
         let registration = driver.register(socket.as_fd(), interest)?;
         Ok(Source { registration, socket: Some(socket) })
     }
@@ -76,6 +88,13 @@ impl<S: AsFd> Source<S> {
         let socket = self.socket.take().expect("taken once");
         self.registration.deregister(socket.as_fd())?;
         Ok(socket)
+    }
+
+    /// As [`into_inner`](Source::into_inner), also where the driver does not know it any more.
+    pub(crate) fn release(mut self) -> S {
+        let socket = self.socket.take().expect("taken once");
+        let _ = self.registration.deregister(socket.as_fd());
+        socket
     }
 
     pub(crate) fn registration(&self) -> &Registration {
@@ -104,12 +123,12 @@ impl<S: AsFd> Source<S> {
         &self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
-        mut receive: impl FnMut(&SockRef<'_>, &mut [MaybeUninit<u8>]) -> io::Result<Received<T>>,
+        mut receive: impl FnMut(&S, &mut [MaybeUninit<u8>]) -> io::Result<Received<T>>,
     ) -> Poll<io::Result<T>> {
         self.registration.poll_io_event(cx, Direction::Read, |event| {
             // SAFETY: a system call only writes to it.
             let room = unsafe { buf.unfilled_mut() };
-            let received = receive(&self.options(), room)?;
+            let received = receive(self, room)?;
             self.after_receiving(event, &received, room.len());
             // SAFETY: the system call has written so many bytes.
             unsafe { buf.assume_init(received.bytes) };
@@ -122,12 +141,12 @@ impl<S: AsFd> Source<S> {
     pub(crate) fn try_receive<T>(
         &self,
         buf: &mut impl BufMut,
-        receive: impl FnOnce(&SockRef<'_>, &mut [MaybeUninit<u8>]) -> io::Result<Received<T>>,
+        receive: impl FnOnce(&S, &mut [MaybeUninit<u8>]) -> io::Result<Received<T>>,
     ) -> io::Result<(usize, T)> {
         self.registration.try_io_event(Interest::READABLE, |event| {
             // SAFETY: a system call only writes to it.
             let room = unsafe { buf.chunk_mut().as_uninit_slice_mut() };
-            let received = receive(&self.options(), room)?;
+            let received = receive(self, room)?;
             self.after_receiving(event, &received, room.len());
             // SAFETY: the system call has written so many bytes.
             unsafe { buf.advance_mut(received.bytes) };
@@ -192,6 +211,22 @@ impl<T> Received<T> {
     }
 }
 
+/// Receives from a stream of TCP.
+pub(crate) fn receive_stream<S: AsFd>(
+    socket: &S,
+    room: &mut [MaybeUninit<u8>],
+) -> io::Result<Received<()>> {
+    Ok(Received::from_stream(SockRef::from(socket).recv(room)?))
+}
+
+/// Receives a datagram.
+pub(crate) fn receive_datagram<S: AsFd>(
+    socket: &S,
+    room: &mut [MaybeUninit<u8>],
+) -> io::Result<Received<()>> {
+    Ok(Received::other(SockRef::from(socket).recv(room)?, ()))
+}
+
 /// As many of the buffers as one system call takes.
 pub(crate) fn at_most_max_buffers<B>(buffers: &[B]) -> &[B] {
     &buffers[..buffers.len().min(MAX_BUFFERS)]
@@ -238,41 +273,6 @@ impl<S: AsFd + fmt::Debug> fmt::Debug for Source<S> {
         fmt::Debug::fmt(&**self, f)
     }
 }
-
-/// The conversions that every socket type has: descriptor, and to and from std's type.
-macro_rules! socket_traits {
-    ($ty:ident, $std:ty) => {
-        impl std::os::fd::AsFd for $ty {
-            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                self.source.as_fd()
-            }
-        }
-
-        impl std::os::fd::AsRawFd for $ty {
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                self.source.as_raw_fd()
-            }
-        }
-
-        impl TryFrom<$std> for $ty {
-            type Error = std::io::Error;
-
-            /// As `from_std`.
-            #[track_caller]
-            fn try_from(socket: $std) -> std::io::Result<Self> {
-                Self::from_std(socket)
-            }
-        }
-
-        impl std::fmt::Debug for $ty {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                std::fmt::Debug::fmt(&self.source, f)
-            }
-        }
-    };
-}
-
-pub(crate) use socket_traits;
 
 #[cfg(test)]
 mod tests {

@@ -57,11 +57,9 @@
 //! Layout: the channels' streams are in `filch-sync`; here is one file for each module that has streams.
 //! The implementations call the types' public `poll_` methods, and hold no state.
 
-#[cfg(not(filch_loom))]
 mod io;
-#[cfg(not(filch_loom))]
 mod net;
-#[cfg(all(unix, not(filch_loom)))]
+#[cfg(unix)]
 mod signal;
 mod task;
 mod time;

@@ -7,13 +7,19 @@
 //! | --- | --- |
 //! | `mpsc.rs`, `channels.rs` | the channels of `sync` |
 //! | `locks.rs`, `notify.rs` | the rest of `sync` |
-//! | `time.rs`, `signal.rs` | the modules of these names |
+//! | `time.rs`, `process.rs`, `signal.rs` | the modules of these names |
 //! | `task.rs`, `task_sets.rs` | `task` |
+//! | `async_fd.rs` | `io::unix` |
 //! | `io_read.rs`, `io_write.rs`, `memory.rs` | `io`, on streams in memory |
 //! | `net.rs`, `tcp_halves.rs`, `udp.rs` | `net`, on loopback sockets |
+//! | `unix.rs` | `net`, on Unix sockets and pipes |
+//! | `serve.rs` | `net::serve`, and datagrams by the batch |
+//! | `files.rs` | `fs` |
 //! | `streams.rs` | the streams |
 
+mod async_fd;
 mod channels;
+mod files;
 mod io_read;
 mod io_write;
 mod locks;
@@ -21,6 +27,8 @@ mod memory;
 mod mpsc;
 mod net;
 mod notify;
+mod process;
+mod serve;
 mod signal;
 mod streams;
 mod task;
@@ -28,6 +36,7 @@ mod task_sets;
 mod tcp_halves;
 mod time;
 mod udp;
+mod unix;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -45,16 +54,23 @@ fn cases() -> Vec<Case> {
     cases.extend(task_sets::cases());
     cases.extend(io_read::cases());
     cases.extend(io_write::cases());
+    cases.extend(async_fd::cases());
     cases.extend(net::cases());
     cases.extend(tcp_halves::cases());
     cases.extend(udp::cases());
+    cases.extend(unix::cases());
+    cases.extend(serve::cases());
+    cases.extend(process::cases());
+    cases.extend(files::cases());
     cases.extend(signal::cases());
     cases.extend(streams::cases());
     cases
 }
 
 /// Futures whose type has a name: the case is that of the function that returns it.
-const NAMED: [(&str, &str); 10] = [
+const NAMED: [(&str, &str); 12] = [
+    ("net::Running", "net::serve"),
+    ("net::Serve", "net::serve"),
     ("sync::Notified", "sync::Notify::notified"),
     ("sync::OwnedNotified", "sync::Notify::notified_owned"),
     ("sync::TaskTrackerWaitFuture", "sync::TaskTracker::wait"),
@@ -82,6 +98,7 @@ const NO_FUTURES: [&str; 6] = [
 /// the channels'.
 fn short(name: &str) -> String {
     let name = name.replace("task::coop::", "task::").replace("signal::unix::", "signal::");
+    let name = name.replace("io::unix::", "io::");
     name.replace("net::tcp::", "net::")
 }
 
@@ -129,6 +146,7 @@ fn task_keeps_its_promises() {
 fn io_keeps_its_promises() {
     keep_their_promises(io_read::cases());
     keep_their_promises(io_write::cases());
+    keep_their_promises(async_fd::cases());
 }
 
 #[test]
@@ -136,6 +154,18 @@ fn net_keeps_its_promises() {
     keep_their_promises(net::cases());
     keep_their_promises(tcp_halves::cases());
     keep_their_promises(udp::cases());
+    keep_their_promises(unix::cases());
+    keep_their_promises(serve::cases());
+}
+
+#[test]
+fn processes_keep_their_promises() {
+    keep_their_promises(process::cases());
+}
+
+#[test]
+fn files_keep_their_promises() {
+    keep_their_promises(files::cases());
 }
 
 #[test]

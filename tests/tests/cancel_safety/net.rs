@@ -1,10 +1,12 @@
 //! `net`: TCP and name resolution, on loopback sockets. The far ends are std's, and block.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use filch::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use filch::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest};
 use filch::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use filch::time::timeout;
 use filch_tests::cancel_safety::Place::Sockets;
@@ -14,7 +16,7 @@ use filch_tests::cancel_safety::{Case, Env, Kept, Trial, same};
 pub const READINESS: &str = "a later call finds the readiness";
 pub const NOTHING_TAKEN: &str = "nothing is taken";
 pub const WHOLE: &str = "the closure runs to its end or not at all";
-const ATTEMPT: &str = "the attempt is given up and its socket closed";
+pub const ATTEMPT: &str = "the attempt is given up and its socket closed";
 const BOUND: &str = "there is no socket";
 
 /// How long to wait for what must be there, before that counts as lost.
@@ -47,7 +49,7 @@ fn adopted(near: std::net::TcpStream) -> TcpStream {
 
 /// The far end of a connection on which nothing more can be sent.
 pub struct Stuffed {
-    far: std::net::TcpStream,
+    far: File,
     /// What stuffs it.
     before: usize,
     received: Vec<u8>,
@@ -57,18 +59,24 @@ pub fn stuffed() -> (TcpStream, Stuffed) {
     let (near, far) = std_pair();
     socket2::SockRef::from(&near).set_send_buffer_size(4096).unwrap();
     near.set_nonblocking(true).unwrap();
-    let mut before = 0;
-    loop {
-        match (&near).write(&[b'-'; 1 << 16]) {
-            Ok(n) => before += n,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) => panic!("{error}"),
-        }
-    }
-    (adopted(near), Stuffed { far, before, received: Vec::new() })
+    let stuffed = Stuffed::new(&near, far);
+    (adopted(near), stuffed)
 }
 
 impl Stuffed {
+    /// `near` does not block.
+    pub fn new(near: impl AsFd, far: impl Into<OwnedFd>) -> Stuffed {
+        let mut before = 0;
+        loop {
+            match rustix::io::write(&near, &[b'-'; 1 << 16]) {
+                Ok(n) => before += n,
+                Err(rustix::io::Errno::AGAIN) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        Stuffed { far: far.into().into(), before, received: Vec::new() }
+    }
+
     /// Reads what stuffed it.
     pub fn receive(&mut self, _: &Env) {
         let mut bytes = vec![0; self.before - self.received.len()];
@@ -77,19 +85,19 @@ impl Stuffed {
     }
 
     /// What came after that, once the near end is closed.
-    fn rest(mut self) -> Vec<u8> {
+    pub fn rest(mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         self.far.read_to_end(&mut rest).unwrap();
         rest
     }
 }
 
-pub fn send(far: &mut std::net::TcpStream, _: &Env) {
+pub fn send(far: &mut impl Write, _: &Env) {
     far.write_all(b"abc").unwrap();
 }
 
 /// What was read, and what can be read still, are what was sent.
-pub fn check_read(mut read: Vec<u8>, mut stream: TcpStream, env: &Env) -> Kept {
+pub fn check_read(mut read: Vec<u8>, mut stream: impl AsyncRead + Unpin, env: &Env) -> Kept {
     while read.len() < 3 {
         let more = env.block_on(async { timeout(PATIENCE, stream.read_buf(&mut read)).await });
         if !matches!(more, Ok(Ok(1..))) {

@@ -11,11 +11,11 @@ use filch_tests::cancel_safety::{Case, Env, Kept, Trial, same};
 
 use crate::net::{NOTHING_TAKEN, PATIENCE, READINESS, WHOLE};
 
-const TAKEN_LATE: &str = "a datagram is taken by the poll that completes";
-const ALL_OR_NONE: &str = "the datagram is sent or it is not";
+pub const TAKEN_LATE: &str = "a datagram is taken by the poll that completes";
+pub const ALL_OR_NONE: &str = "the datagram is sent or it is not";
 
 /// Two sockets that are connected to each other.
-fn pair() -> (UdpSocket, std::net::UdpSocket) {
+pub fn pair() -> (UdpSocket, std::net::UdpSocket) {
     let near = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let far = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     near.connect(far.local_addr().unwrap()).unwrap();

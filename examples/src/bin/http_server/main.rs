@@ -15,24 +15,22 @@ mod self_test;
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use filch::net::{TcpListener, TcpStream};
-use filch_examples::accept::{Backoff, accept};
+use filch::net::serve::{Connection, Handler, Serve};
+use filch::net::{TcpListener, TcpStream, serve};
 use filch_examples::listen::bind_from_env;
 use filch_examples::race::{First, race};
-use filch_examples::shutdown::Shutdown;
+use filch_examples::server::run_until_ctrl_c;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
 use crate::routes::Routes;
-
-/// How long requests in flight may take after Ctrl-C.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// How long a client may take to send the head of a request, and so how long it may be idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
@@ -57,65 +55,30 @@ async fn run() -> ExitCode {
         Err(code) => return code,
     };
     println!("listening on http://{address}");
-
-    let shutdown = Shutdown::new();
-    let routes = Routes { panic: false };
-    let served = race(filch::signal::ctrl_c(), serve(&listener, routes, &shutdown)).await;
-    drop(listener); // from here on connections are refused
-    let failed = match served {
-        First::Left(Ok(())) => None,
-        First::Left(Err(error)) | First::Right(Err(error)) => Some(error),
-        First::Right(Ok(never)) => match never {},
-    };
-
-    shutdown.request();
-    let finish = async {
-        // Polled after `ctrl_c` below has taken hold of the signal: who reads this may send another.
-        println!("stopping");
-        shutdown.drained(GRACE).await
-    };
-    match race(filch::signal::ctrl_c(), finish).await {
-        First::Left(_) => {
-            println!("cut {} connections", shutdown.open());
-            return ExitCode::from(130); // what a shell reports for an interrupted program
-        }
-        First::Right(Ok(())) => println!("all requests are answered"),
-        First::Right(Err(open)) => println!("cut {open} connections after {} s", GRACE.as_secs()),
-    }
-    match failed {
-        None => ExitCode::SUCCESS,
-        Some(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    run_until_ctrl_c(server(listener, Routes { panic: false })).await
 }
 
-/// Accepts connections for good; returns only what no waiting can mend.
-async fn serve(
-    listener: &TcpListener,
+/// The server. A client that goes away in the middle is daily life; other troubles are told on standard error.
+fn server(
+    listener: TcpListener,
     routes: Routes,
-    shutdown: &Shutdown,
-) -> io::Result<Infallible> {
-    let mut backoff = Backoff::new();
-    loop {
-        let (stream, peer) = accept(listener, &mut backoff).await?;
-        let shutdown = shutdown.clone();
-        let guard = shutdown.guard();
-        filch::spawn(async move {
-            let _guard = guard;
-            if let Err(error) = connection(stream, routes, &shutdown).await {
-                // A client that goes away in the middle is daily life.
-                if !error.is_incomplete_message() && !is_hang_up(&error) {
-                    eprintln!("{peer}: {error}");
-                }
+) -> Serve<TcpListener, impl Handler<TcpStream, SocketAddr>> {
+    let handler = move |stream, connection: Connection<SocketAddr>| async move {
+        serve_one(stream, routes, &connection).await.inspect_err(|error| {
+            if !error.is_incomplete_message() && !is_hang_up(error) {
+                eprintln!("{}: {error}", connection.peer());
             }
-        });
-    }
+        })
+    };
+    serve(listener, handler).name("http")
 }
 
 /// Serves one connection until its end, or after a request to stop until its current answer is out.
-async fn connection(stream: TcpStream, routes: Routes, stop: &Shutdown) -> hyper::Result<()> {
+async fn serve_one(
+    stream: TcpStream,
+    routes: Routes,
+    this: &Connection<SocketAddr>,
+) -> hyper::Result<()> {
     // An answer is written in one piece; waiting for more to send would only delay it.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| async move {
@@ -126,7 +89,7 @@ async fn connection(stream: TcpStream, routes: Routes, stop: &Shutdown) -> hyper
         .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(filch::hyper::Io::new(stream), service);
     let mut connection = pin!(connection);
-    match race(connection.as_mut(), stop.requested()).await {
+    match race(connection.as_mut(), this.stopping()).await {
         First::Left(result) => result,
         First::Right(()) => {
             connection.as_mut().graceful_shutdown(); // keeps H2

@@ -8,8 +8,7 @@ use std::time::Duration;
 use filch::time::Instant;
 use filch_examples::http_client::{Client, Response};
 use filch_examples::listen::bind;
-use filch_examples::race::{First, race};
-use filch_examples::shutdown::Shutdown;
+use filch_examples::server::Started;
 
 use crate::routes::Routes;
 
@@ -62,18 +61,7 @@ const CASES: &[Case] = &[
 
 async fn check() -> io::Result<usize> {
     let (listener, address) = bind(0).await?;
-    let shutdown = Shutdown::new();
-    let server = filch::spawn({
-        let shutdown = shutdown.clone();
-        async move {
-            let serve = crate::serve(&listener, Routes { panic: true }, &shutdown);
-            match race(shutdown.requested(), serve).await {
-                First::Left(()) => Ok(()),
-                First::Right(Err(error)) => Err(error),
-                First::Right(Ok(never)) => match never {},
-            }
-        }
-    });
+    let server = Started::new(crate::server(listener, Routes { panic: true }));
 
     // All on one connection: each answer must leave it usable.
     let mut client = Client::connect(address).await?;
@@ -89,8 +77,7 @@ async fn check() -> io::Result<usize> {
 
     timed(&mut client).await?;
     panics(address, &mut client).await?;
-    stops(address, client, &shutdown).await?;
-    server.await.map_err(io::Error::other)??;
+    stops(address, client, server).await?;
     Ok(CASES.len() + 7)
 }
 
@@ -122,16 +109,17 @@ async fn panics(address: SocketAddr, other: &mut Client) -> io::Result<()> {
 }
 
 /// A stop closes an idle connection at once and lets a request in flight finish.
-async fn stops(address: SocketAddr, mut idle: Client, shutdown: &Shutdown) -> io::Result<()> {
+async fn stops(address: SocketAddr, mut idle: Client, server: Started) -> io::Result<()> {
     let mut busy = Client::connect(address).await?;
     // The first chunk shows that the request is in flight before the stop.
     busy.send("GET", "/stream?chunks=3&ms=50").await?;
     let mut response = busy.head().await?;
-    shutdown.request();
+    server.stop();
     busy.body(&mut response).await?;
     demand(response.text().ends_with("chunk 3 of 3\n"), "a request in flight ends", &response)?;
-    if shutdown.drained(Duration::from_secs(10)).await.is_err() {
-        return Err(io::Error::other("connections stay open after a stop"));
+    let counts = server.stopped().await?;
+    if counts.panicked != 1 {
+        return Err(io::Error::other(format!("not one connection has panicked: {counts:?}")));
     }
     for client in [&mut idle, &mut busy] {
         if let Ok(response) = client.request("GET", "/").await {

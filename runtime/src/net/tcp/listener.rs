@@ -2,18 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll};
-
-use filch_io_driver::Direction;
 
 use super::{TcpSocket, TcpStream};
-use crate::io::Interest;
-use crate::net::accept::accept;
+use crate::net::accept::BACKLOG;
 use crate::net::addr::{ToSocketAddrs, for_each_addr, resolve};
-use crate::net::source::{Source, socket_traits};
-
-/// Connections that the kernel holds until they are accepted, if [`TcpListener::bind`] made the socket.
-const BACKLOG: u32 = 1024;
+use crate::net::methods::{listener_methods, socket_traits};
+use crate::net::source::Source;
 
 /// A socket that listens for TCP connections.
 ///
@@ -64,56 +58,6 @@ impl TcpListener {
         .await
     }
 
-    /// The next connection, and its peer's address.
-    ///
-    /// # Errors
-    /// The system's. `EMFILE` and `ENFILE` (too many open files) leave the connection where it is: wait
-    /// a moment, then go on. Others concern one connection that is gone (`ConnectionAborted`).
-    /// # Cancel safety
-    /// No connection is lost.
-    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self
-            .source
-            .registration()
-            .async_io(Interest::READABLE, || accept(&self.source))
-            .await?;
-        Ok((self.adopt(stream)?, peer))
-    }
-
-    /// As [`accept`](TcpListener::accept); only the last task that polled is woken.
-    ///
-    /// # Errors
-    /// As [`accept`](TcpListener::accept).
-    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        self.source
-            .poll_io(cx, Direction::Read, accept)
-            .map(|accepted| accepted.and_then(|(stream, peer)| Ok((self.adopt(stream)?, peer))))
-    }
-
-    fn adopt(&self, stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        Ok(TcpStream::from_source(Source::child_of(&self.source, stream)?))
-    }
-
-    /// Takes over a listener of std's. It is made non-blocking.
-    ///
-    /// # Errors
-    /// The system's, if it cannot be registered.
-    /// # Panics
-    /// Outside of a runtime, or if I/O is not enabled there.
-    #[track_caller]
-    pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        Ok(TcpListener { source: Source::from_foreign(listener)? })
-    }
-
-    /// As std's listener, no longer registered and still non-blocking: call
-    /// [`set_nonblocking`](std::net::TcpListener::set_nonblocking) if it is to block.
-    ///
-    /// # Errors
-    /// The system's, if it cannot be deregistered.
-    pub fn into_std(self) -> io::Result<std::net::TcpListener> {
-        self.source.into_inner()
-    }
-
     /// The address that it listens on.
     ///
     /// # Errors
@@ -139,4 +83,5 @@ impl TcpListener {
     }
 }
 
+listener_methods!(TcpListener => TcpStream, std::net::TcpStream, SocketAddr);
 socket_traits!(TcpListener, std::net::TcpListener);

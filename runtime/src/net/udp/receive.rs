@@ -1,11 +1,10 @@
-//! Receiving datagrams, and looking at the next one without taking it.
+//! Looking at the next datagram without taking it.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
-use bytes::BufMut;
 use filch_io_driver::Direction;
 use socket2::SockRef;
 
@@ -15,112 +14,6 @@ use crate::net::source::Received;
 use crate::net::tcp::as_inet;
 
 impl UdpSocket {
-    /// Receives a datagram from the peer that it is connected to; how many bytes.
-    ///
-    /// # Errors
-    /// The system's: an answer to an earlier datagram (`ConnectionRefused`); the runtime has shut down.
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.async_io(Interest::READABLE, || self.source.recv(buf)).await
-    }
-
-    /// As [`recv`](UdpSocket::recv), behind what `buf` holds.
-    ///
-    /// # Errors
-    /// As [`recv`](UdpSocket::recv).
-    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.source.poll_receive(cx, buf, recv)
-    }
-
-    /// As [`recv`](UdpSocket::recv), if that does not block.
-    ///
-    /// # Errors
-    /// `WouldBlock` if there is none; as [`recv`](UdpSocket::recv).
-    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_io(Interest::READABLE, || self.source.recv(buf))
-    }
-
-    /// As [`try_recv`](UdpSocket::try_recv), behind what `buf` holds, which grows by what was received.
-    ///
-    /// # Errors
-    /// As [`try_recv`](UdpSocket::try_recv).
-    pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.source.try_receive(buf, recv).map(|(n, ())| n)
-    }
-
-    /// As [`recv`](UdpSocket::recv), behind what `buf` holds, which grows by what was received.
-    ///
-    /// # Errors
-    /// As [`recv`](UdpSocket::recv).
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        loop {
-            self.readable().await?;
-            match self.try_recv_buf(buf) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-        }
-    }
-
-    /// Receives a datagram from anybody; how many bytes, and from whom.
-    ///
-    /// # Errors
-    /// As [`recv`](UdpSocket::recv).
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.async_io(Interest::READABLE, || self.source.recv_from(buf)).await
-    }
-
-    /// As [`recv_from`](UdpSocket::recv_from), behind what `buf` holds.
-    ///
-    /// # Errors
-    /// As [`recv`](UdpSocket::recv).
-    pub fn poll_recv_from(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<SocketAddr>> {
-        self.source.poll_receive(cx, buf, recv_from)
-    }
-
-    /// As [`recv_from`](UdpSocket::recv_from), if that does not block.
-    ///
-    /// # Errors
-    /// `WouldBlock` if there is none; as [`recv`](UdpSocket::recv).
-    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.try_io(Interest::READABLE, || self.source.recv_from(buf))
-    }
-
-    /// As [`try_recv_from`](UdpSocket::try_recv_from), behind what `buf` holds, which grows by what was
-    /// received.
-    ///
-    /// # Errors
-    /// As [`try_recv_from`](UdpSocket::try_recv_from).
-    pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        self.source.try_receive(buf, recv_from)
-    }
-
-    /// As [`recv_from`](UdpSocket::recv_from), behind what `buf` holds, which grows by what was
-    /// received.
-    ///
-    /// # Errors
-    /// As [`recv`](UdpSocket::recv).
-    /// # Cancel safety
-    /// No datagram is lost.
-    pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        loop {
-            self.readable().await?;
-            match self.try_recv_buf_from(buf) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-        }
-    }
-
     /// As [`recv`](UdpSocket::recv); the datagram stays for the next call.
     ///
     /// # Errors
@@ -136,8 +29,9 @@ impl UdpSocket {
     /// # Errors
     /// As [`recv`](UdpSocket::recv).
     pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.source
-            .poll_receive(cx, buf, |socket, room| Ok(Received::other(socket.peek(room)?, ())))
+        self.source.poll_receive(cx, buf, |socket, room| {
+            Ok(Received::other(SockRef::from(socket).peek(room)?, ()))
+        })
     }
 
     /// As [`try_recv`](UdpSocket::try_recv); the datagram stays for the next call.
@@ -168,7 +62,7 @@ impl UdpSocket {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<SocketAddr>> {
         self.source.poll_receive(cx, buf, |socket, room| {
-            let (n, from) = socket.peek_from(room)?;
+            let (n, from) = SockRef::from(socket).peek_from(room)?;
             Ok(Received::other(n, as_inet(from)?))
         })
     }
@@ -212,14 +106,11 @@ impl UdpSocket {
     }
 }
 
-fn recv(socket: &SockRef<'_>, room: &mut [MaybeUninit<u8>]) -> io::Result<Received<()>> {
-    Ok(Received::other(socket.recv(room)?, ()))
-}
-
-fn recv_from(
-    socket: &SockRef<'_>,
+/// Receives a datagram and its sender's address.
+pub(super) fn receive_from(
+    socket: &std::net::UdpSocket,
     room: &mut [MaybeUninit<u8>],
 ) -> io::Result<Received<SocketAddr>> {
-    let (n, from) = socket.recv_from(room)?;
+    let (n, from) = SockRef::from(socket).recv_from(room)?;
     Ok(Received::other(n, as_inet(from)?))
 }

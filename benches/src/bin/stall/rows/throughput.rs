@@ -7,23 +7,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use filch_benches::stats::{Spread, percentile};
+use filch_benches::stats::Spread;
 
 use crate::gate::{Gate, yield_now};
 use crate::rows::Figures;
 use crate::rt::{Filch, Program, Rt};
 
-/// How long one turn of one workload should take: two of the monitor's ticks and a half.
-const TURN: Duration = Duration::from_millis(25);
+/// How long one turn of one workload should take: five of the monitor's ticks.
+const TURN: Duration = Duration::from_millis(50);
 
 /// What runs so many times, and says how long that took.
 type Workload<R> = fn(R, u64) -> io::Result<Duration>;
 
 /// Filch with the monitor and without it, in the same process, in turns; the ratio of throughputs.
 ///
-/// What the machine does besides makes a turn longer, never shorter, and where the system puts threads
-/// makes one kind of turn twice as long as another. So it is the shortest quarter that is compared, and
-/// of the rounds the median.
+/// Where the system puts the threads, and which worker got which tasks, makes one turn twice as long as the
+/// next, with the monitor and without it. So neither the best turns nor the median say anything: it is the
+/// mean that is compared, over many turns, without the longest and the shortest tenth.
 pub(crate) fn on_against_off(workers: u8, pairs: u32) -> io::Result<Figures> {
     let [on, off] = [Filch::with_monitor(workers, true)?, Filch::with_monitor(workers, false)?];
     let workloads: [(&'static str, Workload<Filch>); 4] = [
@@ -48,15 +48,17 @@ pub(crate) fn on_against_off(workers: u8, pairs: u32) -> io::Result<Figures> {
             }
         }
         // Twice the throughput is half of the time.
-        figures.push((name, shortest_quarter(without) / shortest_quarter(with)));
+        figures.push((name, trimmed_mean(without) / trimmed_mean(with)));
     }
     Ok(figures)
 }
 
-/// The time that a quarter of the turns do not exceed.
-fn shortest_quarter(mut seconds: Vec<f64>) -> f64 {
+/// The mean without the longest and the shortest tenth.
+fn trimmed_mean(mut seconds: Vec<f64>) -> f64 {
     seconds.sort_by(f64::total_cmp);
-    percentile(&seconds, 25.0)
+    let cut = seconds.len() / 10;
+    let middle = &seconds[cut..seconds.len() - cut];
+    middle.iter().sum::<f64>() / middle.len() as f64
 }
 
 /// Two tasks that wake each other, and nothing else to do.
