@@ -32,6 +32,11 @@ pub trait AsyncSeek {
     fn poll_complete(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>>;
 }
 
+/// The seek under way that a caller asked for by futures-io's trait, which has one function for asking
+/// and waiting: how a second call is told from a new seek. There without that feature too, so that a
+/// type's size does not depend on what another crate of the build turns on.
+pub(crate) type AskedSeek = Option<SeekFrom>;
+
 macro_rules! deref_async_seek {
     () => {
         fn start_seek(mut self: Pin<&mut Self>, position: SeekFrom) -> io::Result<()> {

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::io::{Cursor, IoSlice};
 use std::marker::PhantomPinned;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -12,6 +13,7 @@ use super::mock::{Mock, run};
 use super::*;
 
 fn all<T: Send + Sync + Unpin>() {}
+fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 fn all_of_value<T: Send + Sync + Unpin>(_: T) {}
 fn send_of_value<T: Send>(_: T) {}
 
@@ -49,6 +51,8 @@ fn types_are_as_free_as_what_they_wrap() {
     all::<Split<Mock>>();
     all::<Take<Mock>>();
     all::<WriteHalf<Mock>>();
+    all::<InspectReader<Mock, fn(&[u8])>>();
+    all::<InspectWriter<Mock, fn(&[u8])>>();
     lacks!(BufReader<Local>: Send);
     lacks!(Take<Local>: Send);
     lacks!(ReadHalf<Rc<()>>: Send);
@@ -56,6 +60,8 @@ fn types_are_as_free_as_what_they_wrap() {
     lacks!(Chain<Empty, PhantomPinned>: Unpin);
     // A half is one pointer: it may move although the stream may not.
     all::<ReadHalf<PhantomPinned>>();
+    unwind_safe::<ReadHalf<Cell<u8>>>();
+    unwind_safe::<WriteHalf<&mut u8>>();
     // Behind the halves' lock `Send` is enough for `Sync`.
     all::<WriteHalf<Cell<u8>>>();
 }

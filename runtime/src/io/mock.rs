@@ -270,13 +270,14 @@ impl CountingWaker {
     }
 
     pub(crate) fn wakes(&self) -> usize {
-        // A statistic of one thread.
+        // ordering: Relaxed, a statistic of one thread.
         self.0.load(Ordering::Relaxed)
     }
 }
 
 impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
+        // ordering: Relaxed, as above.
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }

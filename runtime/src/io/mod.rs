@@ -14,9 +14,12 @@
 //! | one stream as two owned halves, and back | [`split`], [`join`] |
 //! | a connection in memory, for tests or between tasks | [`duplex`], [`simplex`] |
 //! | a source or a drain that is always ready | [`empty`], [`repeat`], [`sink`] |
+//! | the process's own input and output | [`stdin`], [`stdout`], [`stderr`] |
+//! | readiness of any descriptor | [`unix::AsyncFd`] |
+//! | to see the bytes that pass | [`InspectReader`], [`InspectWriter`] |
 //!
 //! Layout: one trait a file here; `ext/` holds the extension traits and the futures that they
-//! return; `util/` holds the adapters and free functions.
+//! return; `util/` holds the adapters and free functions; `stdio/` and `unix/` what the system has.
 //!
 //! Invariants
 //! I1  A poll that returns `Pending` has moved no byte, and has arranged a wake-up.
@@ -50,14 +53,24 @@ use filch_primitives::coop;
 
 mod async_buf_read;
 mod async_read;
-mod async_seek;
+pub(crate) mod async_seek;
 mod async_write;
 #[cfg(all(test, not(filch_loom)))]
 mod auto_traits;
 mod ext;
+#[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"))]
+pub(crate) mod foreign;
+#[cfg(feature = "futures-io")]
+pub(crate) mod futures_io;
 #[cfg(all(test, not(filch_loom)))]
 pub(crate) mod mock;
 mod read_buf;
+#[cfg(unix)]
+mod stdio;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
+#[cfg(unix)]
+pub mod unix;
 mod util;
 
 pub use async_buf_read::AsyncBufRead;
@@ -66,10 +79,13 @@ pub use async_seek::AsyncSeek;
 pub use async_write::AsyncWrite;
 pub use ext::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 pub use read_buf::ReadBuf;
+#[cfg(unix)]
+pub use stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 pub use util::{
-    BufReader, BufStream, BufWriter, Chain, DuplexStream, Empty, Join, Lines, ReadHalf, Repeat,
-    SimplexStream, Sink, Split, Take, WriteHalf, copy, copy_bidirectional,
-    copy_bidirectional_with_sizes, copy_buf, duplex, empty, join, repeat, simplex, sink, split,
+    BufReader, BufStream, BufWriter, Chain, DuplexStream, Empty, InspectReader, InspectWriter,
+    Join, Lines, ReadHalf, Repeat, SimplexStream, Sink, Split, Take, WriteHalf, copy,
+    copy_bidirectional, copy_bidirectional_with_sizes, copy_buf, duplex, empty, join, repeat,
+    simplex, sink, split,
 };
 
 pub use filch_io_driver::{Interest, Ready};

@@ -15,6 +15,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::{DEFAULT_CAPACITY, seek_under_way};
+use crate::io::async_seek::AskedSeek;
 use crate::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 
 pin_project! {
@@ -50,6 +51,7 @@ pin_project! {
         start: usize,
         end: usize,
         seek: SeekState,
+        asked: AskedSeek,
     }
 }
 
@@ -79,7 +81,14 @@ impl<R: AsyncRead> BufReader<R> {
     pub fn with_capacity(capacity: usize, inner: R) -> Self {
         assert!(capacity > 0, "BufReader capacity must be greater than zero");
         let buf = vec![0; capacity].into_boxed_slice();
-        BufReader { inner, buf, start: 0, end: 0, seek: SeekState::Idle }
+        BufReader {
+            inner,
+            buf,
+            start: 0,
+            end: 0,
+            seek: SeekState::Idle,
+            asked: AskedSeek::default(),
+        }
     }
 
     /// The inner reader.
@@ -111,8 +120,8 @@ impl<R: AsyncRead> BufReader<R> {
 impl<R> BufReader<R> {
     /// Wraps the inner stream in something else, and keeps the buffer.
     pub(super) fn map<S>(self, wrap: impl FnOnce(R) -> S) -> BufReader<S> {
-        let BufReader { inner, buf, start, end, seek } = self;
-        BufReader { inner: wrap(inner), buf, start, end, seek }
+        let BufReader { inner, buf, start, end, seek, asked } = self;
+        BufReader { inner: wrap(inner), buf, start, end, seek, asked }
     }
 
     fn discard_buffer(self: Pin<&mut Self>) {
@@ -243,6 +252,13 @@ impl<R: AsyncRead + AsyncWrite> AsyncWrite for BufReader<R> {
 
     fn is_write_vectored(&self) -> bool {
         self.get_ref().is_write_vectored()
+    }
+}
+
+#[cfg(feature = "futures-io")]
+impl<R> crate::io::futures_io::Asked for BufReader<R> {
+    fn asked(self: Pin<&mut Self>) -> Option<&mut AskedSeek> {
+        Some(self.project().asked)
     }
 }
 

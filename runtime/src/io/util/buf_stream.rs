@@ -95,6 +95,13 @@ impl<RW> From<BufWriter<BufReader<RW>>> for BufStream<RW> {
     }
 }
 
+#[cfg(feature = "futures-io")]
+impl<RW> crate::io::futures_io::Asked for BufStream<RW> {
+    fn asked(self: Pin<&mut Self>) -> Option<&mut crate::io::async_seek::AskedSeek> {
+        crate::io::futures_io::Asked::asked(self.project().inner)
+    }
+}
+
 impl<RW: AsyncRead + AsyncWrite> AsyncRead for BufStream<RW> {
     fn poll_read(
         self: Pin<&mut Self>,

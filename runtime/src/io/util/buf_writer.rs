@@ -14,6 +14,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::{DEFAULT_CAPACITY, seek_under_way};
+use crate::io::async_seek::AskedSeek;
 use crate::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 
 pin_project! {
@@ -50,6 +51,7 @@ pin_project! {
         capacity: usize,
         written: usize,
         seek: SeekState,
+        asked: AskedSeek,
     }
 }
 
@@ -70,7 +72,14 @@ impl<W: AsyncWrite> BufWriter<W> {
     /// A writer with a buffer of `capacity` bytes. With zero every write goes straight through.
     pub fn with_capacity(capacity: usize, inner: W) -> Self {
         let buf = Vec::with_capacity(capacity);
-        BufWriter { inner, buf, capacity, written: 0, seek: SeekState::Idle }
+        BufWriter {
+            inner,
+            buf,
+            capacity,
+            written: 0,
+            seek: SeekState::Idle,
+            asked: AskedSeek::default(),
+        }
     }
 
     /// The inner writer.
@@ -136,14 +145,14 @@ impl<W: AsyncWrite> BufWriter<W> {
 impl<W> BufWriter<W> {
     /// Wraps the inner stream in something else, and keeps the buffer.
     pub(super) fn map<S>(self, wrap: impl FnOnce(W) -> S) -> BufWriter<S> {
-        let BufWriter { inner, buf, capacity, written, seek } = self;
-        BufWriter { inner: wrap(inner), buf, capacity, written, seek }
+        let BufWriter { inner, buf, capacity, written, seek, asked } = self;
+        BufWriter { inner: wrap(inner), buf, capacity, written, seek, asked }
     }
 
     /// Takes the buffer off, for it to be put around another stream with [`map`](BufWriter::map).
     pub(super) fn into_parts(self) -> (W, BufWriter<()>) {
-        let BufWriter { inner, buf, capacity, written, seek } = self;
-        (inner, BufWriter { inner: (), buf, capacity, written, seek })
+        let BufWriter { inner, buf, capacity, written, seek, asked } = self;
+        (inner, BufWriter { inner: (), buf, capacity, written, seek, asked })
     }
 }
 
@@ -262,6 +271,13 @@ impl<W: AsyncWrite + AsyncBufRead> AsyncBufRead for BufWriter<W> {
 
     fn consume(self: Pin<&mut Self>, amt: usize) {
         self.get_pin_mut().consume(amt)
+    }
+}
+
+#[cfg(feature = "futures-io")]
+impl<W> crate::io::futures_io::Asked for BufWriter<W> {
+    fn asked(self: Pin<&mut Self>) -> Option<&mut AskedSeek> {
+        Some(self.project().asked)
     }
 }
 

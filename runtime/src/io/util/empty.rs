@@ -109,6 +109,14 @@ impl AsyncSeek for Empty {
     }
 }
 
+#[cfg(feature = "futures-io")]
+impl crate::io::futures_io::Asked for Empty {
+    /// No seek is ever under way.
+    fn asked(self: Pin<&mut Self>) -> Option<&mut crate::io::async_seek::AskedSeek> {
+        None
+    }
+}
+
 impl fmt::Debug for Empty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad("Empty { .. }")

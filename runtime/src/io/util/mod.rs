@@ -6,6 +6,7 @@
 //! | `lines`, `segments` | delimited pieces of a buffered reader |
 //! | `chain`, `take` | readers made of readers |
 //! | `copy_buffer`, `copy`, `copy_buf`, `copy_bidirectional` | from a reader to a writer |
+//! | `inspect` | a function sees the bytes that pass |
 //! | `split`, `join` | one stream as two halves, and two halves as one |
 //! | `pipe`, `duplex` | a pipe in memory, and two of them as a connection |
 //! | `empty`, `repeat`, `sink` | always ready |
@@ -20,6 +21,7 @@ mod copy_buf;
 mod copy_buffer;
 mod duplex;
 mod empty;
+mod inspect;
 mod join;
 mod lines;
 mod pipe;
@@ -38,6 +40,7 @@ pub use copy_bidirectional::{copy_bidirectional, copy_bidirectional_with_sizes};
 pub use copy_buf::copy_buf;
 pub use duplex::{DuplexStream, duplex};
 pub use empty::{Empty, empty};
+pub use inspect::{InspectReader, InspectWriter};
 pub use join::{Join, join};
 pub use lines::Lines;
 pub use pipe::{SimplexStream, simplex};

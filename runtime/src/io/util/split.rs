@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -35,6 +36,13 @@ struct Shared<T> {
     /// Asked once, so that the question needs no lock.
     is_write_vectored: bool,
 }
+
+// A panic under the lock leaves it unlocked and the stream as its own poll left it: a half adds nothing
+// that could be half done.
+impl<T> UnwindSafe for ReadHalf<T> {}
+impl<T> RefUnwindSafe for ReadHalf<T> {}
+impl<T> UnwindSafe for WriteHalf<T> {}
+impl<T> RefUnwindSafe for WriteHalf<T> {}
 
 impl<T> Shared<T> {
     /// Runs `poll` on the stream, under the lock.
