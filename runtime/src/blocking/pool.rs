@@ -37,6 +37,12 @@ pub trait Job: Send + 'static {
 
     /// Gives the work up before it began, and tells whoever waits for it. Must not unwind.
     fn cancel(self);
+
+    /// Whether a shutdown runs it though it has not begun: somebody counts on it already, as on bytes
+    /// that a file has taken (B7).
+    fn is_mandatory(&self) -> bool {
+        false
+    }
 }
 
 /// Runs a thread's body in its surroundings: runtime context, hooks. It calls the body once and
@@ -226,25 +232,45 @@ impl<J: Job> Pool<J> {
         Aside { pool: self.clone(), starved }
     }
 
-    /// Takes no more jobs, cancels the waiting ones, and waits until every thread is gone, at most
-    /// for `wait` (`None`: as long as it takes).
+    /// Takes no more jobs, cancels the waiting ones but for the mandatory, and waits until every
+    /// thread is gone, at most for `wait` (`None`: as long as it takes).
+    ///
+    /// Mandatory jobs are run by the threads before they go. If there is none and the system refuses
+    /// one, they are run here.
     ///
     /// May be called from several threads, and from a thread of the pool: that one does not wait
     /// for itself, nor for others that wait here.
     pub fn shutdown(&self, wait: Option<Duration>) -> PoolReport {
         // B7
-        let (jobs, idle) = {
+        let (jobs, idle, recruit) = {
             let mut state = self.0.state.lock();
-            let ends = state.shut_down();
+            let (jobs, idle) = state.shut_down(Job::is_mandatory);
             self.publish(&state);
-            ends
+            (jobs, idle, state.recruit(self.0.config.max_threads))
         };
         for unparker in idle {
             unparker.unpark();
         }
+        // If the system refuses, a living thread takes what was kept, or this one does.
+        let _ = self.perform(recruit);
         let cancelled = jobs.len();
         jobs.into_iter().for_each(Job::cancel);
+        self.run_what_is_left();
         PoolReport { cancelled, running: self.await_threads(wait) }
+    }
+
+    /// Runs the mandatory jobs that wait, if the pool has no thread that will.
+    fn run_what_is_left(&self) {
+        loop {
+            let left = {
+                let mut state = self.0.state.lock();
+                if state.serving() > 0 { None } else { state.take_left() }
+            };
+            match left {
+                Some(job) => job.run(),
+                None => return,
+            }
+        }
     }
 
     /// Waits for the threads to go; says how many did not. Joins those that did.

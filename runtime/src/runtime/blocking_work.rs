@@ -33,6 +33,8 @@ pub(crate) struct BlockingWork {
 struct Job {
     task: Runnable,
     clock: Option<HoldClock>,
+    /// Runs even if the runtime shuts down before it begins.
+    mandatory: bool,
 }
 
 impl blocking::Job for Job {
@@ -43,6 +45,10 @@ impl blocking::Job for Job {
 
     fn cancel(self) {
         drop(self);
+    }
+
+    fn is_mandatory(&self) -> bool {
+        self.mandatory
     }
 }
 
@@ -102,7 +108,7 @@ impl BlockingWork {
         R: Send + 'static,
     {
         let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(f)));
-        (Job { task, clock: HoldClock::if_paused(driver) }, join)
+        (Job { task, clock: HoldClock::if_paused(driver), mandatory: false }, join)
     }
 
     /// Runs `f` on the pool for calls that block.
@@ -118,6 +124,23 @@ impl BlockingWork {
     {
         let (job, join) = self.job(meta, driver, f);
         let _ = self.submit(job);
+        join
+    }
+
+    /// As `spawn_blocking`; a shutdown of the runtime that comes before `f` has begun runs it. After the
+    /// shutdown it is refused, as the others are.
+    pub(crate) fn spawn_mandatory<F, R>(
+        &self,
+        meta: Meta,
+        driver: &Arc<Driver>,
+        f: F,
+    ) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let (job, join) = self.job(meta, driver, f);
+        let _ = self.submit(Job { mandatory: true, ..job });
         join
     }
 
@@ -150,7 +173,7 @@ impl BlockingWork {
         };
         let (task, join) = new_unlisted(self.owner.clone(), meta, || OnceWork(Some(aside)));
         drop(join);
-        let _ = self.submit(Job { task, clock: None });
+        let _ = self.submit(Job { task, clock: None, mandatory: false });
     }
 
     /// False if the queue is full.

@@ -64,6 +64,8 @@ pub struct Builder {
     event_interval: u32,
     global_queue_interval: Option<u32>,
     monitor: monitor::Config,
+    #[cfg(filch_loom)]
+    model_workers: bool,
     hooks: Hooks,
 }
 
@@ -108,8 +110,17 @@ impl Builder {
                 report_after: REPORT_STUCK_AFTER,
                 on_stuck: None,
             },
+            #[cfg(filch_loom)]
+            model_workers: false,
             hooks: Hooks::default(),
         }
+    }
+
+    /// The workers are those of `filch::loom`, which take fewer steps.
+    #[cfg(filch_loom)]
+    pub(crate) fn model_workers(&mut self) -> &mut Self {
+        self.model_workers = true;
+        self
     }
 
     /// Enables sockets and timers.
@@ -386,6 +397,8 @@ impl Builder {
             start_paused: self.start_paused,
             events: self.max_io_events,
             workers,
+            #[cfg(filch_loom)]
+            model_timers: self.model_workers,
         })?);
         let common = Common::new(
             Config {
@@ -401,6 +414,8 @@ impl Builder {
                 event_interval: self.event_interval,
                 injector_interval: self.global_queue_interval,
                 monitor: self.monitor.clone(),
+                #[cfg(filch_loom)]
+                model_workers: self.model_workers,
             },
             self.hooks.clone(),
         );

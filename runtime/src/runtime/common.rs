@@ -33,6 +33,9 @@ pub(crate) struct Config {
     pub(crate) event_interval: u32,
     /// Polls between two looks at the injector, if it was chosen.
     pub(crate) injector_interval: Option<u32>,
+    /// The workers are those of `filch::loom`.
+    #[cfg(filch_loom)]
+    pub(crate) model_workers: bool,
 }
 
 /// One per runtime, inside of its scheduler's shared part.

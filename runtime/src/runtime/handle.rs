@@ -71,6 +71,15 @@ impl Handle {
         Handle(Inner::CurrentThread(shared))
     }
 
+    /// For models.
+    #[cfg(filch_loom)]
+    pub(crate) fn as_multi_thread(&self) -> Option<&Arc<multi_thread::Shared>> {
+        match &self.0 {
+            Inner::MultiThread(shared) => Some(shared),
+            Inner::CurrentThread(_) => None,
+        }
+    }
+
     pub(crate) fn downgrade(&self) -> WeakHandle {
         match &self.0 {
             Inner::MultiThread(shared) => WeakHandle::MultiThread(Arc::downgrade(shared)),
@@ -147,6 +156,15 @@ impl Handle {
         self.common().blocking().spawn_blocking(task::here(), self.driver(), f)
     }
 
+    /// As [`spawn_blocking`](Self::spawn_blocking), for what must not be lost to a shutdown.
+    pub(crate) fn spawn_mandatory<F, R>(&self, f: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.common().blocking().spawn_mandatory(task::here(), self.driver(), f)
+    }
+
     /// As [`spawn_blocking`](Self::spawn_blocking), unless too many calls wait for a thread. See
     /// [`try_spawn_blocking`](crate::task::try_spawn_blocking).
     ///
@@ -220,6 +238,12 @@ impl Handle {
 
     /// For timers made on this thread.
     pub(crate) fn time_handle(&self) -> filch_primitives::Arc<TimeHandle> {
+        // For `filch::loom` one of its own each time: counting a shared one would be steps of the model.
+        #[cfg(filch_loom)]
+        if self.driver().has_model_timers() {
+            let time = TimeHandle::new(self.driver().clone(), 0, self.common().config().time);
+            return filch_primitives::Arc::new(time);
+        }
         each!(self, shared => shared.time_handle().clone())
     }
 

@@ -41,6 +41,7 @@ pub use handle::{EnterGuard, Handle, TryCurrentError};
 pub use hooks::{UnhandledPanic, UnhandledPanicInfo};
 pub use local::{LocalOptions, LocalRuntime};
 pub use metrics::RuntimeMetrics;
+use report::Left;
 pub use report::{ShutdownReport, UnfinishedTask};
 
 pub use crate::scheduler::multi_thread::monitor::StuckTask;
@@ -112,7 +113,6 @@ pub fn worker_index() -> Option<usize> {
 /// assert!(is_rt_shutdown_err(&error));
 /// # std::io::Result::Ok(())
 /// ```
-#[cfg(not(filch_loom))]
 pub fn is_rt_shutdown_err(err: &io::Error) -> bool {
     let text = |error: &io::Error| error.get_ref().map(ToString::to_string);
     err.get_ref().is_some() && text(err) == text(&filch_io_driver::shutdown_error())
@@ -251,6 +251,7 @@ impl Runtime {
         self.is_shut_down = true;
         let started = std::time::Instant::now();
         let left = || timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
+        let mut still_polls = Left::NoWorker;
         match &self.handle.0 {
             Inner::MultiThread(shared) => {
                 shared.begin_shutdown();
@@ -266,6 +267,7 @@ impl Runtime {
                     }
                 } else {
                     // E6. A worker is stuck in a poll. What nobody polls need not wait for it.
+                    still_polls = Left::Worker;
                     let _entered = self.handle.enter();
                     for owner in self.handle.owners() {
                         owner.close();
@@ -275,7 +277,7 @@ impl Runtime {
             Inner::CurrentThread(shared) => shared.shut_down(),
         }
         let abandoned = self.handle.common().blocking().shutdown(left());
-        ShutdownReport::new(&self.handle.owners(), abandoned)
+        ShutdownReport::new(&self.handle.owners(), still_polls, abandoned)
     }
 }
 

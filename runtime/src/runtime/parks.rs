@@ -42,7 +42,7 @@ impl Parks {
     /// The worker is about to sleep.
     pub(super) fn park(&self, worker: usize) {
         let Some(worker) = self.workers.get(worker) else { return };
-        // ordering: Relaxed loads: written by this thread alone. Release for `turns`, after the others, so
+        // ordering: all loads Relaxed: written by this thread alone. Release for `turns`, after the others, so
         // that a reader who sees it sees them (pairs with `busy`).
         let awake = self.now().saturating_sub(worker.since.load(Ordering::Relaxed));
         worker.busy.store(worker.busy.load(Ordering::Relaxed) + awake, Ordering::Relaxed);
@@ -52,7 +52,7 @@ impl Parks {
     /// The worker woke up.
     pub(super) fn unpark(&self, worker: usize) {
         let Some(worker) = self.workers.get(worker) else { return };
-        // ordering: as in `park`.
+        // ordering: both as in `park`.
         worker.since.store(self.now(), Ordering::Relaxed);
         worker.turns.store(worker.turns.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
@@ -67,8 +67,8 @@ impl Parks {
     pub(super) fn busy(&self, worker: usize) -> Duration {
         let worker = &self.workers[worker];
         loop {
-            // ordering: Acquire, pairs with the Releases above: the figures are as new as `turns`. The second
-            // look tells whether they changed in between; it may miss a change that is under way, which is
+            // ordering: Acquire, both of `turns`; pairs with the Releases above: the figures are as new as that. (So
+            // Relaxed for them.) The second look tells whether they changed in between; it may miss a change that is under way, which is
             // then off by less than the time that this takes.
             let turns = worker.turns.load(Ordering::Acquire);
             let (busy, since) =

@@ -22,11 +22,24 @@ pub struct ShutdownReport {
     pub computations: usize,
 }
 
+/// What may still poll a task when the report is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Left {
+    /// A worker that is stuck: in a poll, or after one, in a waker or in the destructor of an output.
+    Worker,
+    /// Threads without a core only, for which a shutdown does not wait (E4). A task that has ended is not
+    /// stuck there: the thread is about to take it off the list.
+    NoWorker,
+}
+
 impl ShutdownReport {
-    pub(super) fn new(owners: &[Arc<Owner>], abandoned: Abandoned) -> Self {
+    pub(super) fn new(owners: &[Arc<Owner>], left: Left, abandoned: Abandoned) -> Self {
         let mut tasks = Vec::new();
         for owner in owners {
             owner.for_each(|header| {
+                if left == Left::NoWorker && header.state.load().is_complete() {
+                    return;
+                }
                 tasks.push(UnfinishedTask {
                     id: header.id,
                     name: header.meta.name().map(str::to_owned),

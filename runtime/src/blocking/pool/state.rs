@@ -213,12 +213,21 @@ impl<J> State<J> {
         Some(handle)
     }
 
-    /// Takes no more jobs. Returns those to be cancelled, and the idle threads to be woken.
-    pub(super) fn shut_down(&mut self) -> (VecDeque<J>, Vec<Unparker>) {
+    /// Takes no more jobs. Returns those to be cancelled, which the ones to `keep` are not, and the idle
+    /// threads to be woken.
+    pub(super) fn shut_down(&mut self, keep: impl Fn(&J) -> bool) -> (VecDeque<J>, Vec<Unparker>) {
         self.shut_down = true;
         self.searching += self.idle.len();
         let idle = self.idle.drain(..).map(|idle| idle.unparker).collect();
-        (std::mem::take(&mut self.queue), idle)
+        let (kept, cancelled) = std::mem::take(&mut self.queue).into_iter().partition(keep);
+        self.queue = kept;
+        (cancelled, idle)
+    }
+
+    /// The oldest job, for a thread that has no seat: at a shutdown that found none.
+    pub(super) fn take_left(&mut self) -> Option<J> {
+        debug_assert!(self.shut_down && self.serving == 0);
+        self.queue.pop_front()
     }
 
     /// B8. A thread of the pool waits in `shutdown`: neither it nor anyone inside waits for it.

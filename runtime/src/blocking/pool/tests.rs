@@ -17,6 +17,7 @@ enum End {
 struct Probe {
     work: Box<dyn FnOnce() + Send>,
     end: Sender<End>,
+    mandatory: bool,
 }
 
 impl Job for Probe {
@@ -28,6 +29,10 @@ impl Job for Probe {
     fn cancel(self) {
         let _ = self.end.send(End::Cancelled);
     }
+
+    fn is_mandatory(&self) -> bool {
+        self.mandatory
+    }
 }
 
 impl std::fmt::Debug for Probe {
@@ -38,12 +43,19 @@ impl std::fmt::Debug for Probe {
 
 fn probe(work: impl FnOnce() + Send + 'static) -> (Probe, Receiver<End>) {
     let (end, ended) = channel();
-    (Probe { work: Box::new(work), end }, ended)
+    (Probe { work: Box::new(work), end, mandatory: false }, ended)
 }
 
 fn submit(pool: &Pool<Probe>, work: impl FnOnce() + Send + 'static) -> Receiver<End> {
     let (job, ended) = probe(work);
     assert!(matches!(pool.submit(job), Submitted::Queued));
+    ended
+}
+
+fn submit_mandatory(pool: &Pool<Probe>, work: impl FnOnce() + Send + 'static) -> Receiver<End> {
+    let (job, ended) = probe(work);
+    let submitted = pool.submit(Probe { mandatory: true, ..job });
+    assert!(matches!(submitted, Submitted::Queued | Submitted::NoThread));
     ended
 }
 
@@ -448,4 +460,30 @@ fn stress_shutdown_among_submissions_runs_cancels_or_returns_each_job() {
             }
         }
     }
+}
+
+#[test]
+fn shutdown_runs_what_is_mandatory_and_cancels_the_rest() {
+    let pool = Pool::new(PoolConfig { max_threads: 1, ..config() });
+    let (release, first) = occupy(&pool);
+    let waits = submit(&pool, || {});
+    let mandatory = [submit_mandatory(&pool, || {}), submit_mandatory(&pool, || {})];
+    // The thread is occupied until the waiting job has been cancelled: by the shutdown.
+    let other = std::thread::spawn(move || {
+        assert_eq!(waits.recv().unwrap(), End::Cancelled);
+        drop(release);
+    });
+    assert_eq!(pool.shutdown(None), PoolReport { cancelled: 1, running: 0 });
+    other.join().unwrap();
+    let thread = ran_on(&first);
+    assert!(mandatory.iter().all(|ended| ran_on(ended) == thread));
+}
+
+#[test]
+fn shutdown_without_threads_runs_what_is_mandatory_itself() {
+    let (pool, refuse) = refusing(config());
+    refuse.store(true, Ordering::SeqCst);
+    let mandatory = submit_mandatory(&pool, || {});
+    assert_eq!(pool.shutdown(None), PoolReport { cancelled: 0, running: 0 });
+    assert_eq!(ran_on(&mandatory), std::thread::current().id());
 }
