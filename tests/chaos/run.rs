@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use filch_tests::process::{descriptors, resident_bytes, threads};
+use filch_tests::process::{children, descriptors, resident_bytes, threads};
 
 use crate::books::{self, Books};
 use crate::context::Scarce;
@@ -131,15 +131,16 @@ impl Baseline {
     fn settle(&self, books: &Books) -> Vec<String> {
         let begin = Instant::now();
         loop {
-            let now = (descriptors(), threads().len(), books.open_entries());
-            if now == (self.descriptors, self.threads, 0) {
+            let now = (descriptors(), threads().len(), books.open_entries(), children().len());
+            if now == (self.descriptors, self.threads, 0, 0) {
                 return Vec::new();
             }
             if begin.elapsed() > SETTLES_WITHIN {
-                let (descriptors, _, _) = now;
+                let (descriptors, ..) = now;
                 return vec![
                     format!("{descriptors} descriptors, in the beginning {}", self.descriptors),
                     format!("threads, in the beginning {}: {:?}", self.threads, threads()),
+                    format!("children, in the beginning 0: {:?}", children()),
                 ];
             }
             // The end of another thread can only be asked for again and again.

@@ -24,7 +24,7 @@ use std::task::{Context, Poll, ready};
 use filch_io_driver::{Direction, Interest, Registration};
 
 pub use kind::SignalKind;
-use pipe::SignalPipe;
+pub(crate) use pipe::SignalPipe;
 
 /// Listens for a signal, from this call on.
 ///
@@ -66,7 +66,9 @@ pub fn signal(kind: SignalKind) -> io::Result<Signal> {
 /// # What it hears
 /// Signals coalesce, in the kernel and here: what [`recv`](Signal::recv) returns stands for at least
 /// one signal since the last one that it returned, possibly for many. None is missed altogether, from
-/// [`signal`] to the drop.
+/// [`signal`] to the drop. That holds for real-time signals, too
+/// (`SignalKind::from_raw(libc::SIGRTMIN() + n)`): the kernel queues them, but how many there were is not told
+/// here.
 ///
 /// # The default reaction
 /// While a listener lives, the operating system's default reaction (for most signals: the end of the

@@ -1,18 +1,18 @@
-//! Child processes, waited for on the blocking pool: killed, asked to end, or left to end by themselves.
+//! Child processes: killed, asked to end, left to end by themselves, or dropped. That none is left, not even a
+//! zombie, is seen at the end of the round.
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock};
+use std::process::{ExitStatus, Stdio};
+use std::sync::OnceLock;
 
-use filch::sync::oneshot;
+use filch::process::{Child, Command};
 use filch_tests::process::descriptors;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::CHILD_VARIABLE;
 use crate::books::{Account, tally};
-use crate::context::{Context, Pool, dither};
+use crate::context::{Context, dither};
 use crate::random::Random;
 
 /// The name of the child that waits for the end of its input.
@@ -42,79 +42,87 @@ pub fn sit() -> u8 {
     END_OF_INPUT
 }
 
-const BY_KILL: u8 = 0;
-const BY_TERM: u8 = 1;
-const BY_INPUT: u8 = 2;
-
-/// A living child. Dropping it ends the child, which does not end before and is waited for after that, so
-/// that the number is its own.
-struct Leash {
-    pid: Pid,
-    by: Arc<AtomicU8>,
-    _input: Option<ChildStdin>,
-}
-
-impl Drop for Leash {
-    fn drop(&mut self) {
-        let signal = match self.by.load(SeqCst) {
-            BY_INPUT => return,
-            BY_TERM => Signal::TERM,
-            _ => Signal::KILL,
-        };
-        let _ = kill_process(self.pid, signal);
-    }
+/// How a child ends.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Kill,
+    Term,
+    EndOfInput,
+    /// Killed by the drop of its handle.
+    Drop,
+    /// By the end of its input, after its handle was dropped.
+    Orphaned,
 }
 
 pub async fn run(context: &Context, mut random: Random) {
     for _ in 0..random.between(1, 4) {
-        let by = random.pick(&[BY_KILL, BY_TERM, BY_INPUT]);
-        let (give, take) = oneshot::channel();
-        let job = {
-            let context = context.clone();
-            context.clone().job(Pool::Blocking, move || match start() {
-                Ok(child) => attend(&context, child, give),
-                Err(error) => context.fault(format!("no child: {error:?}")),
-            })
+        let all = [By::Kill, By::Term, By::EndOfInput, By::Drop, By::Orphaned];
+        let by = random.pick(&all);
+        // An orphan must end by itself, also if this is aborted: its input is dropped then.
+        let child = match start(!matches!(by, By::Orphaned)) {
+            Ok(child) => child,
+            Err(error) if filch::runtime::is_rt_shutdown_err(&error) => return,
+            Err(error) => return context.fault(format!("no child: {error:?}")),
         };
-        // Cancelled, or dropped with this task: the leash is dropped, and the child killed.
-        if let Ok(leash) = take.await {
-            dither(&mut random).await;
-            leash.by.store(by, SeqCst);
-            drop(leash);
-        }
-        job.join().await;
+        let _entry = context.books.open(Account::Child);
+        dither(&mut random).await;
+        end(context, &mut random, number_of(&child), child, by).await;
     }
 }
 
-fn start() -> std::io::Result<Child> {
+/// The number is the child's until its status is taken.
+fn number_of(child: &Child) -> Pid {
+    let id = child.id().and_then(|id| id.try_into().ok());
+    id.and_then(Pid::from_raw).expect("the number of a child that was not waited for")
+}
+
+async fn end(context: &Context, random: &mut Random, pid: Pid, mut child: Child, by: By) {
+    // `wait` closes the input, so it is taken out where that is not to be the reason.
+    let input = child.stdin.take();
+    match by {
+        By::Kill => {
+            if let Err(error) = child.start_kill() {
+                context.fault(format!("killing a child: {error:?}"));
+            }
+        }
+        By::Term => kill_process(pid, Signal::TERM).expect("a signal to a child"),
+        By::EndOfInput => drop(input),
+        By::Drop => {
+            tally("children: dropped");
+            return;
+        }
+        By::Orphaned => {
+            drop(child);
+            dither(random).await;
+            drop(input);
+            tally("children: orphaned");
+            return;
+        }
+    }
+    if random.below(4) == 0 {
+        // A wait that is given up loses nothing.
+        let _ = filch::time::timeout(std::time::Duration::ZERO, child.wait()).await;
+    }
+    match child.wait().await {
+        Ok(status) => check(context, by, status),
+        Err(error) => context.fault(format!("waiting for a child: {error:?}")),
+    }
+}
+
+fn start(kill_on_drop: bool) -> std::io::Result<Child> {
     let inherited = INHERITED.get().map_or_else(String::new, usize::to_string);
     Command::new(std::env::current_exe()?)
         .env(CHILD_VARIABLE, SITTER)
         .env(DESCRIPTORS_VARIABLE, inherited)
         .stdin(Stdio::piped())
+        .kill_on_drop(kill_on_drop)
         .spawn()
 }
 
-/// Hands out the leash and waits for the child's end.
-fn attend(context: &Context, mut child: Child, give: oneshot::Sender<Leash>) {
-    let _entry = context.books.open(Account::Child);
-    let by = Arc::new(AtomicU8::new(BY_KILL));
-    // If nobody is there to take it, it is dropped here.
-    drop(give.send(Leash {
-        pid: Pid::from_child(&child),
-        by: by.clone(),
-        _input: child.stdin.take(),
-    }));
-    match child.wait() {
-        Ok(status) => check(context, by.load(SeqCst), status),
-        Err(error) => context.fault(format!("waiting for a child: {error:?}")),
-    }
-}
-
-fn check(context: &Context, by: u8, status: ExitStatus) {
+fn check(context: &Context, by: By, status: ExitStatus) {
     let (what, is_expected) = match by {
-        BY_KILL => ("children: killed", status.signal() == Some(Signal::KILL.as_raw())),
-        BY_TERM => ("children: asked to end", status.signal() == Some(Signal::TERM.as_raw())),
+        By::Kill => ("children: killed", status.signal() == Some(Signal::KILL.as_raw())),
+        By::Term => ("children: asked to end", status.signal() == Some(Signal::TERM.as_raw())),
         _ => ("children: ended", status.code() == Some(END_OF_INPUT.into())),
     };
     if is_expected {

@@ -12,8 +12,10 @@
 
 use std::ffi::c_int;
 use std::io;
+use std::sync::LazyLock;
 
-use filch_primitives::atomic::{AtomicU64, Ordering};
+use filch_primitives::atomic::Ordering;
+use filch_primitives::atomic::statistic::AtomicU64;
 use filch_primitives::lock::Mutex;
 
 /// Numbers above are no signals: Linux has 64, others fewer; one more than that and some.
@@ -23,7 +25,7 @@ const SIGNALS: usize = 129;
 static LISTENERS: [AtomicU64; SIGNALS] = [const { AtomicU64::new(0) }; SIGNALS];
 
 /// Whose guard was considered. Only taken outside of the handler.
-static GUARDED: Mutex<[bool; SIGNALS]> = Mutex::new([false; SIGNALS]);
+static GUARDED: LazyLock<Mutex<[bool; SIGNALS]>> = LazyLock::new(|| Mutex::new([false; SIGNALS]));
 
 /// The right to count as a listener.
 pub(super) struct Heard {

@@ -16,7 +16,7 @@ use signal_hook_registry::SigId;
 
 use super::{SignalKind, disposition};
 
-pub(super) struct SignalPipe {
+pub(crate) struct SignalPipe {
     kind: SignalKind,
     reader: UnixStream,
     action: SigId,
@@ -26,7 +26,7 @@ pub(super) struct SignalPipe {
 
 impl SignalPipe {
     /// Opens the descriptors and begins to listen.
-    pub(super) fn open(kind: SignalKind) -> io::Result<Self> {
+    pub(crate) fn open(kind: SignalKind) -> io::Result<Self> {
         let signum = kind.as_raw_value();
         if signum < 0 || signal_hook_registry::FORBIDDEN.contains(&signum) {
             return Err(io::Error::other(format!("refusing to listen for signal {signum}")));
@@ -63,7 +63,7 @@ impl SignalPipe {
     ///
     /// # Errors
     /// `WouldBlock` if nothing is.
-    pub(super) fn drain(&self) -> io::Result<()> {
+    pub(crate) fn drain(&self) -> io::Result<()> {
         let mut buffer = [0; 64];
         let mut heard = false;
         loop {
