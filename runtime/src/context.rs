@@ -207,10 +207,27 @@ pub(crate) fn try_clock_now() -> std::time::Instant {
         // SAFETY: the pointer is to a value on the stack below us (see `Scheduler`).
         Scheduler::CurrentThread(cx) => unsafe { (*cx).time_handle().timers().clock().now() },
         _ => match try_current() {
-            Some(handle) => handle.time_handle().timers().clock().now(),
+            Some(handle) => handle.driver().timers().clock().now(),
             None => std::time::Instant::now(),
         },
     }
+}
+
+/// Refuses, in a model, what only the system can do.
+#[inline]
+#[track_caller]
+pub(crate) fn needs_system(what: &str) {
+    #[cfg(filch_loom)]
+    crate::loom::unavailable(what);
+    #[cfg(not(filch_loom))]
+    let _ = what;
+}
+
+/// The current runtime's I/O driver.
+#[cfg(filch_loom)]
+#[track_caller]
+pub(crate) fn io_driver() -> std::sync::Arc<filch_io_driver::Driver> {
+    crate::loom::unavailable("sockets, signals and child processes")
 }
 
 /// The current runtime's I/O driver.

@@ -14,10 +14,31 @@ use crate::task::owner::{self, Owner};
 use crate::task::{JoinHandle, Runnable, here, new_task};
 
 pub use crate::blocking::pool;
+pub use crate::scheduler::multi_thread::shutdown::Latch;
 
 /// Who sleeps and who is woken.
 pub mod idle {
     pub use crate::scheduler::multi_thread::idle::{Call, Idle, Left, Parked, Place};
+}
+
+/// Spare workers, which a model starts and ends by hand: it has no monitor.
+pub mod spare {
+    use crate::runtime::Handle;
+    use crate::scheduler::multi_thread::monitor;
+
+    /// Starts one, if `Builder::max_spare_workers` allows it and the runtime has not ended.
+    pub fn start(runtime: &Handle) {
+        if let Some(shared) = runtime.as_multi_thread() {
+            monitor::start_spare(shared);
+        }
+    }
+
+    /// Asks those that run to end after their next poll.
+    pub fn retire(runtime: &Handle) {
+        if let Some(shared) = runtime.as_multi_thread() {
+            monitor::retire_spares(shared);
+        }
+    }
 }
 
 use crate::scheduler::multi_thread::lifo;
@@ -69,6 +90,7 @@ impl TaskQueue {
         let count = unhandled.clone();
         let hooks = Hooks {
             unhandled_panic: UnhandledPanic::Call(Arc::new(move |_| {
+                // ordering: SeqCst. std's atomic, which the model does not see: any would do.
                 count.fetch_add(1, Ordering::SeqCst);
             })),
             ..Hooks::default()
@@ -118,6 +140,7 @@ impl TaskQueue {
     /// How many panics were reported because nobody could take them from a join handle. Among them would
     /// be loom's own, where it finds a race inside of a poll or of a destructor.
     pub fn unhandled_panics(&self) -> usize {
+        // ordering: SeqCst, as above.
         self.unhandled.load(Ordering::SeqCst)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::task::Waker;
 
+use filch_primitives::wake::wake_quietly;
+
 /// How many wakers one pass under the lock takes.
 ///
 /// 32 bounds the time under the lock and the space on the stack (512 bytes); under loom 2, so that a
@@ -37,35 +39,10 @@ impl WakeBatch {
     pub(crate) fn wake_all(&mut self) -> usize {
         let woken = std::mem::take(&mut self.len);
         for waker in self.wakers[..woken].iter_mut().filter_map(Option::take) {
-            call::wake(waker);
+            // A waker that panics must not cost the other timers their wake, nor its thread the way back into
+            // the scheduler.
+            wake_quietly(waker);
         }
         woken
-    }
-}
-
-#[cfg(not(filch_loom))]
-mod call {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::task::Waker;
-
-    /// A waker that panics must not cost the other timers their wake, nor its thread the way back
-    /// into the scheduler. The panic hook has reported it.
-    pub(super) fn wake(waker: Waker) {
-        // Unwind safety: the waker is consumed, nobody sees it after the panic.
-        let mut result = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        // The payload is the user's too, and its drop may panic in turn.
-        while let Err(payload) = result {
-            result = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        }
-    }
-}
-
-#[cfg(filch_loom)]
-mod call {
-    use std::task::Waker;
-
-    /// A model's own failures are panics: they must pass.
-    pub(super) fn wake(waker: Waker) {
-        waker.wake();
     }
 }

@@ -58,6 +58,9 @@ const RESUMED: u8 = 2;
 #[derive(Clone)]
 pub struct Clock {
     inner: Arc<Inner>,
+    /// The time of a model of users' code; what is above is then not in use.
+    #[cfg(filch_loom)]
+    reduced: Option<Arc<crate::reduced::Reduced>>,
 }
 
 struct Inner {
@@ -97,12 +100,30 @@ impl Clock {
                 face: Mutex::new(Face { shown: Instant::now(), running_since: None }),
                 inhibitors: AtomicUsize::new(0),
             }),
+            #[cfg(filch_loom)]
+            reduced: None,
         }
+    }
+
+    /// The clock of a model of users' code.
+    #[cfg(filch_loom)]
+    pub(crate) fn reduced(reduced: Arc<crate::reduced::Reduced>) -> Clock {
+        Clock { reduced: Some(reduced), ..Clock::new(false) }
+    }
+
+    /// What it was made with by `reduced`.
+    #[cfg(filch_loom)]
+    pub(crate) fn of_model(&self) -> Option<&Arc<crate::reduced::Reduced>> {
+        self.reduced.as_ref()
     }
 
     /// The time.
     #[inline]
     pub fn now(&self) -> Instant {
+        #[cfg(filch_loom)]
+        if let Some(reduced) = &self.reduced {
+            return reduced.now();
+        }
         if !any_clock_was_paused() {
             return Instant::now();
         }
@@ -206,14 +227,19 @@ impl Clock {
     /// If nothing was inhibited.
     #[track_caller]
     pub fn allow_auto_advance(&self) {
+        assert!(self.count_down(), "allow_auto_advance without inhibit_auto_advance");
+    }
+
+    /// One inhibitor less. False, and nothing changed, if there was none.
+    fn count_down(&self) -> bool {
         // ordering: Release. What the inhibitor did comes before the advance that it held up. Pairs with
         // `can_auto_advance`; the other inhibitors' read-modify-writes continue the release sequence.
         let before = self.inner.inhibitors.fetch_sub(1, Ordering::Release);
         if before == 0 {
             // ordering: Relaxed. Undoes the step above; the caller's mistake is reported.
             self.inner.inhibitors.fetch_add(1, Ordering::Relaxed);
-            panic!("allow_auto_advance without inhibit_auto_advance");
         }
+        before > 0
     }
 }
 

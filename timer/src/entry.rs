@@ -57,6 +57,9 @@ use crate::timers::Timers;
 pub struct TimerEntry {
     node: Node,
     shard: Option<Arc<Shard>>,
+    /// In a model of users' code, in place of both.
+    #[cfg(filch_loom)]
+    reduced: crate::reduced::Link,
     /// The wheel points to `node`.
     _pinned: PhantomPinned,
 }
@@ -95,7 +98,13 @@ impl TimerEntry {
     /// An entry that is not armed. Any `Instant` will do, past ones and the farthest included.
     #[inline]
     pub fn new(deadline: Instant) -> TimerEntry {
-        TimerEntry { node: Node::new(deadline), shard: None, _pinned: PhantomPinned }
+        TimerEntry {
+            node: Node::new(deadline),
+            shard: None,
+            #[cfg(filch_loom)]
+            reduced: crate::reduced::Link::default(),
+            _pinned: PhantomPinned,
+        }
     }
 
     /// The deadline, exactly as it was given.
@@ -110,12 +119,20 @@ impl TimerEntry {
     /// It does not look at the clock: an entry that nobody polls and no one fires has not elapsed.
     #[inline]
     pub fn is_elapsed(&self) -> bool {
+        #[cfg(filch_loom)]
+        if self.reduced.has_fired() {
+            return true;
+        }
         self.node.state() == State::Fired
     }
 
     /// Whether it is armed: a waker is registered, and will be woken at the deadline. One load.
     #[inline]
     pub fn is_armed(&self) -> bool {
+        #[cfg(filch_loom)]
+        if self.reduced.is_armed() {
+            return true;
+        }
         self.node.state() == State::Armed
     }
 
@@ -131,6 +148,13 @@ impl TimerEntry {
         shard: usize,
         cx: &mut Context<'_>,
     ) -> PollTimer {
+        #[cfg(filch_loom)]
+        if let Some(reduced) = timers.clock().of_model() {
+            // SAFETY: nothing is moved.
+            let this = unsafe { self.get_unchecked_mut() };
+            let deadline = this.deadline();
+            return reduced.poll(&mut this.reduced, deadline, cx);
+        }
         match self.node.state() {
             State::Disarmed => self.arm(timers, shard, timers.clock().now(), cx),
             _ => self.poll_registered(cx),
@@ -170,6 +194,12 @@ impl TimerEntry {
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) -> Option<Instant> {
         // SAFETY: nothing is moved.
         let this = unsafe { self.get_unchecked_mut() };
+        #[cfg(filch_loom)]
+        if this.reduced.reset(deadline) {
+            // SAFETY: we own the node, and it isn't armed.
+            unsafe { this.node.set_deadline(deadline) };
+            return Some(deadline);
+        }
         if let (State::Armed, Some(shard)) = (this.node.state(), &this.shard) {
             // SAFETY: we own the node; armed in this shard (E1).
             if let Ok(became_earliest) = unsafe { shard.rearm(&this.node, deadline) } {
@@ -252,6 +282,8 @@ impl TimerEntry {
     /// T5. Takes the node out of the wheel if it is in it.
     #[inline]
     fn unlink(&mut self) {
+        #[cfg(filch_loom)]
+        self.reduced.cancel();
         if let (State::Armed, Some(shard)) = (self.node.state(), &self.shard) {
             // SAFETY: we own the node; it was armed in this shard (E1).
             unsafe { shard.cancel(&self.node) };

@@ -26,6 +26,8 @@ mod entry;
 mod error;
 mod list;
 mod node;
+#[cfg(filch_loom)]
+mod reduced;
 mod shard;
 mod tick;
 mod timers;

@@ -138,6 +138,10 @@ impl Timers {
         for shard in &self.shards {
             shard.shut_down();
         }
+        #[cfg(filch_loom)]
+        if let Some(reduced) = self.clock.of_model() {
+            reduced.shutdown();
+        }
     }
 
     /// How many entries are armed. Takes each shard's lock.

@@ -35,6 +35,9 @@ pub(crate) struct Config {
     pub(crate) events: (Option<usize>, Option<usize>),
     /// How many threads may wait at once; also the number of timer shards less one.
     pub(crate) workers: usize,
+    /// The timers are those of `filch::loom`.
+    #[cfg(filch_loom)]
+    pub(crate) model_timers: bool,
 }
 
 /// How long a spare worker waits at most before it looks whether it is still wanted.

@@ -69,6 +69,11 @@ impl Driver {
         self.config.io.then_some(&self.reactor)
     }
 
+    /// The reactor, for what works without `enable_io`: standard input.
+    pub(crate) fn reactor(&self) -> &Arc<reactor::Driver> {
+        &self.reactor
+    }
+
     pub(crate) fn timers(&self) -> &Timers {
         &self.timers
     }
@@ -239,6 +244,7 @@ impl Driver {
             return;
         }
         match self.reactor.set_alarm(Some(at)) {
+            // ordering: Relaxed under the lock.
             Ok(()) => alarm.set_to.store(nanos, Ordering::Relaxed),
             // Only a lack of descriptors at the very first alarm can bring us here. Somebody who looks
             // at once, again and again, is late by no more than the lack lasts.

@@ -183,14 +183,14 @@ impl Shared {
 
     /// A task panicked, and the policy is to shut down: whoever is in `block_on` panics.
     pub(crate) fn shut_down_by_panic(&self) {
-        // ordering: Release; pairs with `is_shutdown`.
-        self.is_shutdown.store(true, Ordering::Release);
+        // ordering: Relaxed. Nothing is published by it; the fence in `unpark` orders it for one that parks.
+        self.is_shutdown.store(true, Ordering::Relaxed);
         self.unpark();
     }
 
     fn is_shutdown(&self) -> bool {
-        // ordering: Acquire; pairs with the stores of the flag.
-        self.is_shutdown.load(Ordering::Acquire)
+        // ordering: Relaxed. Nothing is read through it; at C3 the fence orders it.
+        self.is_shutdown.load(Ordering::Relaxed)
     }
 
     /// Drives the runtime until `future` is ready.
@@ -388,8 +388,8 @@ impl Shared {
 
     /// Cancels all tasks, and shuts the driver. Nobody may be in `block_on`.
     pub(crate) fn shut_down(self: &Arc<Self>) {
-        // ordering: Release; pairs with `is_shutdown`.
-        self.is_shutdown.store(true, Ordering::Release);
+        // ordering: Relaxed. Nobody drives the runtime now; who comes later takes the lock of the core.
+        self.is_shutdown.store(true, Ordering::Relaxed);
         let core = self.core.lock().core.take();
         // Destructors of futures run inside of the runtime.
         let cx = ThreadContext {

@@ -8,9 +8,11 @@
 mod handoff;
 pub(crate) mod idle;
 pub(crate) mod lifo;
+#[cfg(filch_loom)]
+mod model;
 pub(crate) mod monitor;
 mod search;
-mod shutdown;
+pub(crate) mod shutdown;
 mod worker;
 
 use std::sync::{Arc, Weak};
@@ -29,7 +31,7 @@ use crate::driver::{Driver, TimeHandle};
 use crate::runtime::common::Common;
 use crate::task::Runnable;
 use crate::task::header::Header;
-use crate::task::owner::{Owner, Queue};
+use crate::task::owner::{Owner, Queue, Wake};
 use idle::{Call, Idle};
 use lifo::Lifo;
 use monitor::{Monitor, Spares};
@@ -58,6 +60,9 @@ pub(crate) struct Shared {
     /// Counts the workers that still run.
     running: Latch,
     monitor: Monitor,
+    /// The queue of the workers of `filch::loom`; none if they are the real ones.
+    #[cfg(filch_loom)]
+    model: Option<model::Ready>,
     common: Common,
 }
 
@@ -161,11 +166,17 @@ impl Shared {
 
     /// The owner for a task that is spawned now by this thread.
     pub(crate) fn owner(&self) -> &Arc<Owner> {
+        #[cfg(filch_loom)]
+        if let Some(ready) = &self.model {
+            let owners = self.remotes.len() + 1;
+            let mut owners = self.owners().cycle().skip(ready.next_spawn() % owners);
+            return owners.next().unwrap_or(&self.external);
+        }
         worker::current_index(self).map_or(&self.external, |index| &self.remotes[index].owner)
     }
 
     /// All owners, the external one last.
-    pub(crate) fn owners(&self) -> impl Iterator<Item = &Arc<Owner>> {
+    pub(crate) fn owners(&self) -> impl Iterator<Item = &Arc<Owner>> + Clone {
         self.remotes.iter().map(|remote| &remote.owner).chain([&self.external])
     }
 
@@ -188,7 +199,7 @@ impl Shared {
     /// Queues a task that was spawned on this thread.
     pub(crate) fn schedule_spawned(&self, task: Runnable) {
         if worker::current_index(self).is_some() {
-            worker::schedule_local(task, crate::task::owner::Wake::FromOutside);
+            worker::schedule_local(task, Wake::FromOutside);
         } else {
             self.schedule_remote(task);
         }
@@ -196,6 +207,20 @@ impl Shared {
 
     /// S1. Queues a task from a thread that is no worker of this runtime.
     pub(crate) fn schedule_remote(&self, task: Runnable) {
+        self.schedule_woken(task, Wake::FromOutside);
+    }
+
+    /// As [`schedule_remote`](Self::schedule_remote), for a task that may have been woken in its own poll.
+    #[cfg_attr(
+        not(filch_loom),
+        expect(unused_variables, reason = "its own worker queues it elsewhere")
+    )]
+    #[inline]
+    pub(crate) fn schedule_woken(&self, task: Runnable, wake: Wake) {
+        #[cfg(filch_loom)]
+        if let Some(ready) = &self.model {
+            return ready.push(task, wake);
+        }
         self.injector.push(task);
         self.notify_one();
     }
@@ -240,14 +265,27 @@ impl Shared {
     }
 
     fn is_shutdown(&self) -> bool {
-        // ordering: Acquire, to see what was done before the shutdown began; pairs with `begin_shutdown`.
-        self.is_shutdown.load(Ordering::Acquire)
+        // ordering: Relaxed. Nothing is read through it. Who sees it too late finds the token, or the
+        // notification, that comes after it (E1).
+        self.is_shutdown.load(Ordering::Relaxed)
     }
 }
 
 /// An owner's way back to a multi-threaded scheduler.
 fn owner_of(shared: &Weak<Shared>, common: &Common) -> Arc<Owner> {
     Arc::new(Owner::new(Queue::MultiThread(shared.clone()), common.hooks().clone()))
+}
+
+/// Starts a worker's thread: for `filch::loom` one that takes fewer steps.
+fn start_worker(
+    shared: &Arc<Shared>,
+    core: Box<worker::Core>,
+) -> std::io::Result<filch_primitives::thread::JoinHandle<()>> {
+    #[cfg(filch_loom)]
+    if shared.model.is_some() {
+        return model::start_thread(shared);
+    }
+    worker::start_thread(shared, core)
 }
 
 /// Builds the scheduler and starts its workers.
@@ -305,9 +343,20 @@ pub(crate) fn start(
             look_wanted: statistic::AtomicBool::new(false),
             running: Latch::new(workers),
             monitor,
+            #[cfg(filch_loom)]
+            model: common.config().model_workers.then(model::Ready::new),
             common,
         }
     });
+    #[cfg(filch_loom)]
+    if shared.model.is_some() {
+        let of_clock = Arc::downgrade(&shared);
+        shared.driver.on_timer(move || {
+            if let Some(shared) = of_clock.upgrade() {
+                model::timer_armed(&shared);
+            }
+        });
+    }
     let mut threads = Vec::with_capacity(workers + 1);
     let undo = |threads: Vec<filch_primitives::thread::JoinHandle<()>>, never_ran: usize, error| {
         for _ in 0..never_ran {
@@ -321,7 +370,7 @@ pub(crate) fn start(
     };
     let mut cores = cores.into_iter();
     while let Some(core) = cores.next() {
-        match worker::start_thread(&shared, core) {
+        match start_worker(&shared, core) {
             Ok(thread) => threads.push(thread),
             // This worker and those after it never ran.
             Err(error) => return undo(threads, cores.len() + 1, error),

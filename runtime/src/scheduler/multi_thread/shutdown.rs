@@ -21,14 +21,15 @@ use filch_primitives::lock::{Condvar, Mutex};
 use super::Shared;
 
 /// Counts down to zero, once; threads wait for that.
-pub(super) struct Latch {
+pub struct Latch {
     left: AtomicUsize,
     done: Mutex<bool>,
     changed: Condvar,
 }
 
 impl Latch {
-    pub(super) fn new(count: usize) -> Self {
+    /// So many have to come.
+    pub fn new(count: usize) -> Self {
         Latch { left: AtomicUsize::new(count), done: Mutex::new(false), changed: Condvar::new() }
     }
 
@@ -44,7 +45,7 @@ impl Latch {
     }
 
     /// One less. True for the one that makes it zero; it calls `open` when it is done.
-    fn count_down(&self) -> bool {
+    pub fn count_down(&self) -> bool {
         // ordering: AcqRel. The last one must see everything that the others did before, and publish its
         // own: it takes their queues apart.
         self.left.fetch_sub(1, Ordering::AcqRel) == 1
@@ -75,9 +76,13 @@ impl Latch {
 impl Shared {
     /// E1. Asks every worker to end. Does not wait, and may be called again.
     pub(crate) fn begin_shutdown(&self) {
-        // ordering: Release; pairs with `is_shutdown`. A worker that parks now takes its token, or the
-        // driver's notification, which are left after this.
-        self.is_shutdown.store(true, Ordering::Release);
+        // ordering: Relaxed. Nothing is published by it. A worker that parks now takes its token, or the
+        // driver's notification, which are left after this (K1; the kernel), and then sees it.
+        self.is_shutdown.store(true, Ordering::Relaxed);
+        #[cfg(filch_loom)]
+        if let Some(ready) = &self.model {
+            ready.close();
+        }
         for remote in &self.remotes {
             remote.unparker.unpark();
         }

@@ -3,7 +3,7 @@
 //! Callers: workers wake it when they leave their park; `start` and `begin_shutdown` start and end it.
 //! Data: marks that each worker writes anyway (how many polls it began, which task it polls), the idle
 //! word, and the spare workers' cores.
-//! Protocol: docs/monitor.md, steps M1 to M6. Model of M1 and M2: loom-tests/tests/idle.rs.
+//! Protocol: docs/monitor.md, steps M1 to M6. Models: loom-tests/tests/idle.rs (M1, M2), spare_workers.rs (M5).
 //!
 //! It looks every 10 ms while there is activity, every millisecond while a worker is stuck or was lately,
 //! and not at all while every worker is parked.
@@ -55,7 +55,9 @@ pub(crate) type OnStuck = Arc<dyn Fn(&StuckTask) + Send + Sync>;
 impl Config {
     pub(super) fn max_spares(&self, workers: usize) -> usize {
         if !self.enabled {
-            return 0;
+            // In a model the monitor has no thread, and what it would do is done by hand.
+            let by_hand = self.max_spares.filter(|_| cfg!(filch_loom));
+            return by_hand.unwrap_or(0);
         }
         self.max_spares.unwrap_or(workers.max(4)).min(MAX_WORKERS - workers)
     }
@@ -87,6 +89,18 @@ impl Monitor {
         // ordering: Relaxed, a statistic.
         self.stuck_polls.load(Ordering::Relaxed)
     }
+}
+
+/// M5. What the monitor's thread does when every worker is stuck; for models, which have no such thread.
+#[cfg(filch_loom)]
+pub(crate) fn start_spare(shared: &Arc<Shared>) {
+    spare::start(shared);
+}
+
+/// M5. What it does when none has been stuck for long.
+#[cfg(filch_loom)]
+pub(crate) fn retire_spares(shared: &Shared) {
+    shared.monitor.spares.retire();
 }
 
 /// Starts the monitor's thread.
