@@ -1,4 +1,4 @@
-//! What the models share: how they are run, how they wait, how they count.
+//! What the models share: how they wait, how they count.
 //!
 //! The counters are std's, which loom does not see: counting adds no ordering between the threads of a
 //! model.
@@ -9,45 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use filch_primitives::loom;
 use filch_primitives::park::{Parker, Unparker};
-
-/// Explores `f` with at most two preemptions, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
-///
-/// Prints how many executions that took; shown with `--nocapture`.
-///
-/// # Panics
-/// If an execution does, and if there is only one: such a model would prove nothing.
-pub fn model(f: impl Fn() + Send + Sync + 'static) {
-    let builder = loom::model::Builder::new();
-    let preemptions = builder.preemption_bound.unwrap_or(2);
-    explore(builder, preemptions, f);
-}
-
-/// As [`model`], for one whose executions are too many for two preemptions: at most so many.
-pub fn model_bounded(preemptions: usize, f: impl Fn() + Send + Sync + 'static) {
-    let builder = loom::model::Builder::new();
-    let preemptions = builder.preemption_bound.map_or(preemptions, |bound| bound.min(preemptions));
-    explore(builder, preemptions, f);
-}
-
-fn explore(
-    mut builder: loom::model::Builder,
-    preemptions: usize,
-    f: impl Fn() + Send + Sync + 'static,
-) {
-    builder.preemption_bound = Some(preemptions);
-    // Whole runtimes take more steps than loom allows by default.
-    builder.max_branches = builder.max_branches.max(10_000);
-    let executions = Count::new();
-    let counted = executions.clone();
-    builder.check(move || {
-        counted.add();
-        f();
-    });
-    println!("{} executions with at most {preemptions} preemptions", executions.get());
-    assert!(executions.get() > 1, "nothing was explored");
-}
 
 struct Unpark(Unparker);
 
@@ -60,13 +22,18 @@ impl Wake for Unpark {
 /// Polls until ready, parking between the polls. A wake-up that is lost is a deadlock here, which loom
 /// reports.
 pub fn block_on<F: Future>(future: F) -> F::Output {
+    block_on_and_keep(future).0
+}
+
+/// As [`block_on`], and gives the waker, too. While it lives no later one has its address: so each call is
+/// another task to those who compare wakers, and not now and then the same one by chance.
+pub fn block_on_and_keep<F: Future>(future: F) -> (F::Output, Waker) {
     let parker = Parker::new();
     let waker = Waker::from(Arc::new(Unpark(parker.unparker())));
-    let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return (output, waker);
         }
         parker.park();
     }

@@ -41,6 +41,7 @@ impl Ends {
 struct Count {
     ends: Ends,
     waiting: Option<Unparker>,
+    mandatory: bool,
 }
 
 impl Job for Count {
@@ -57,6 +58,10 @@ impl Job for Count {
             waiting.unpark();
         }
     }
+
+    fn is_mandatory(&self) -> bool {
+        self.mandatory
+    }
 }
 
 const WAITS: Duration = Duration::from_secs(1);
@@ -66,7 +71,11 @@ fn config(max_threads: usize, keep_alive: Duration) -> PoolConfig {
 }
 
 fn submit(pool: &Pool<Count>, ends: &Ends, waiting: Option<&Parker>) {
-    let job = Count { ends: ends.clone(), waiting: waiting.map(Parker::unparker) };
+    let waiting = waiting.map(Parker::unparker);
+    submit_job(pool, Count { ends: ends.clone(), waiting, mandatory: false });
+}
+
+fn submit_job(pool: &Pool<Count>, job: Count) {
     match pool.submit(job) {
         Submitted::Queued => {}
         Submitted::ShutDown(job) => job.cancel(),
@@ -123,7 +132,7 @@ fn submit_races_submit() {
         let other = {
             let (pool, ends, unparker) = (pool.clone(), ends.clone(), parker.unparker());
             thread::spawn(move || {
-                let job = Count { ends, waiting: Some(unparker) };
+                let job = Count { ends, waiting: Some(unparker), mandatory: false };
                 assert!(matches!(pool.submit(job), Submitted::Queued));
             })
         };
@@ -187,6 +196,24 @@ fn submit_races_shutdown() {
             // A thread that was being started when the shutdown looked is seen by this one.
             assert_eq!(pool.shutdown(None), PoolReport { cancelled: 0, running: 0 });
             assert_eq!(ends.ran() + ends.cancelled(), 2);
+            assert_eq!((pool.threads(), pool.queued()), (0, 0));
+        });
+    }
+}
+
+/// B7: a mandatory job that was queued before the shutdown is run, and the thread's end waited for.
+#[test]
+fn shutdown_runs_what_is_mandatory() {
+    for keep_alive in [Duration::ZERO, WAITS] {
+        model(move || {
+            let ends = Ends::new();
+            let pool = Pool::new(config(1, keep_alive));
+            submit(&pool, &ends, None);
+            submit_job(&pool, Count { ends: ends.clone(), waiting: None, mandatory: true });
+            let cancelled = pool.shutdown(None).cancelled;
+            assert_eq!(cancelled, ends.cancelled());
+            assert_eq!(ends.ran() + ends.cancelled(), 2);
+            assert!(ends.ran() >= 1, "the mandatory job was not run");
             assert_eq!((pool.threads(), pool.queued()), (0, 0));
         });
     }

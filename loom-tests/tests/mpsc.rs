@@ -8,7 +8,7 @@ mod sync_support;
 use filch_primitives::cell::UnsafeCell;
 use filch_primitives::{Arc, thread};
 use filch_sync::mpsc::{self, error::TryRecvError};
-use sync_support::{block_on, model, poll_once};
+use sync_support::{block_on, block_on_and_keep, model, poll_once};
 
 /// CH1 to CH5, CH7: two senders, their messages, and the end.
 #[test]
@@ -83,20 +83,39 @@ fn try_recv_waits_for_an_earlier_claim() {
 /// neighbouring messages take the wakers: the last poll is woken.
 #[test]
 fn another_poll_races_two_senders() {
-    model(|| {
-        let (tx, mut rx) = mpsc::unbounded_channel();
-        let other_tx = tx.clone();
-        let a = thread::spawn(move || tx.send(Arc::new(1)).unwrap());
-        let b = thread::spawn(move || other_tx.send(Arc::new(2)).unwrap());
-        let early = poll_once(rx.recv());
-        let mut sum = early.flatten().map_or(0, |n| *n);
-        while let Some(n) = block_on(rx.recv()) {
-            sum += *n;
-        }
-        assert_eq!(sum, 3);
-        a.join().unwrap();
-        b.join().unwrap();
-    });
+    // The same task for every message, or another one for each.
+    for one_task in [true, false] {
+        model(move || {
+            let (tx, mut rx) = mpsc::unbounded_channel();
+            let other_tx = tx.clone();
+            let a = thread::spawn(move || tx.send(Arc::new(1)).unwrap());
+            let b = thread::spawn(move || other_tx.send(Arc::new(2)).unwrap());
+            let early = poll_once(rx.recv());
+            let mut sum = early.flatten().map_or(0, |n| *n);
+            if one_task {
+                sum += block_on(async {
+                    let mut sum = 0;
+                    while let Some(n) = rx.recv().await {
+                        sum += *n;
+                    }
+                    sum
+                });
+            } else {
+                let mut tasks = Vec::new();
+                loop {
+                    let (received, task) = block_on_and_keep(rx.recv());
+                    tasks.push(task);
+                    match received {
+                        Some(n) => sum += *n,
+                        None => break,
+                    }
+                }
+            }
+            assert_eq!(sum, 3);
+            a.join().unwrap();
+            b.join().unwrap();
+        });
+    }
 }
 
 /// Close of the unbounded channel: accepted messages arrive, refused ones come back.

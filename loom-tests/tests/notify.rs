@@ -137,6 +137,56 @@ fn notification_seen_without_a_wake_publishes() {
     }
 }
 
+/// NTF5, where the one that waits gives up in the moment in which all are notified: then there is nobody in the
+/// list, and the word alone must publish, to a future that was made before.
+#[test]
+fn notification_of_all_publishes_though_the_waiter_left() {
+    model(|| {
+        let shared = Published::new();
+        let mut early = Box::pin(shared.notify.clone().notified_owned());
+        let mut waiter = Box::pin(shared.notify.clone().notified_owned());
+        assert!(poll_once(waiter.as_mut()).is_none());
+        let leaver = thread::spawn(move || drop(waiter));
+        let theirs = shared.clone();
+        let reader = thread::spawn(move || {
+            if poll_once(early.as_mut()).is_some() {
+                assert_eq!(theirs.read(), 1);
+            }
+        });
+        shared.write();
+        shared.notify.notify_waiters();
+        leaver.join().unwrap();
+        reader.join().unwrap();
+    });
+}
+
+/// NTF2, NTF5: a taker whose exchange fails, because another has taken the permit and then notified all: it sees
+/// by the failed exchange that it was notified, and what was done before.
+#[test]
+fn failed_taking_sees_the_notification_of_all() {
+    model(|| {
+        let shared = Published::new();
+        shared.notify.notify_one();
+        let mut future = Box::pin(shared.notify.clone().notified_owned());
+        // std's, which adds no order.
+        let is_taken = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (theirs, was_taken) = (shared.clone(), is_taken.clone());
+        let other = thread::spawn(move || {
+            let is_done = poll_once(future.as_mut()).is_some();
+            // There was one permit: if the other thread has it, this one was notified with all.
+            if is_done && was_taken.load(std::sync::atomic::Ordering::SeqCst) {
+                assert_eq!(theirs.read(), 1);
+            }
+        });
+        if poll_once(shared.notify.notified()).is_some() {
+            is_taken.store(true, std::sync::atomic::Ordering::SeqCst);
+            shared.write();
+            shared.notify.notify_waiters();
+        }
+        other.join().unwrap();
+    });
+}
+
 /// NTF7 against NTF4: a waiter that is dropped while it is notified hands the notification on.
 #[test]
 fn cancel_races_notify_one() {

@@ -102,7 +102,9 @@ fn outcome_seen_without_a_wake_publishes() {
             assert!(poll_once(acquire.as_mut()).is_none());
             let theirs = shared.clone();
             let waiter = thread::spawn(move || {
-                if poll_once(acquire.as_mut()).is_some() {
+                // Held while we look: giving the permit back would order us after the rest of the release.
+                let outcome = poll_once(acquire.as_mut());
+                if outcome.is_some() {
                     assert_eq!(theirs.get(), 1);
                 }
             });
@@ -117,21 +119,36 @@ fn outcome_seen_without_a_wake_publishes() {
     }
 }
 
-/// P6, SEM1: taking a permit publishes, too: to one who takes another, or finds none.
+/// P6, SEM1, SEM2: taking a permit publishes, too: to one who takes another, or finds none. However it is taken:
+/// at once, as a part of what is waited for, or for good.
 #[test]
 fn acquire_publishes_to_a_later_attempt() {
-    model(|| {
-        let shared = Guarded::new(1);
-        let theirs = shared.clone();
-        let other = thread::spawn(move || {
-            theirs.add();
-            theirs.semaphore.try_acquire().map(|permit| permit.forget()).is_ok()
+    let take: [fn(&Semaphore); 3] = [
+        |semaphore| {
+            let _ = semaphore.try_acquire().map(|permit| permit.forget());
+        },
+        |semaphore| {
+            let mut acquire = Box::pin(semaphore.acquire_many(2));
+            assert!(poll_once(acquire.as_mut()).is_none());
+        },
+        |semaphore| {
+            semaphore.forget_permits(1);
+        },
+    ];
+    for take in take {
+        model(move || {
+            let shared = Guarded::new(1);
+            let theirs = shared.clone();
+            let other = thread::spawn(move || {
+                theirs.add();
+                take(&theirs.semaphore);
+            });
+            if shared.semaphore.try_acquire().map(|permit| permit.forget()).is_err() {
+                assert_eq!(shared.get(), 1);
+            }
+            other.join().unwrap();
         });
-        if shared.semaphore.try_acquire().map(|permit| permit.forget()).is_err() {
-            assert_eq!(shared.get(), 1);
-        }
-        other.join().unwrap();
-    });
+    }
 }
 
 /// SEM5: permits that are left over after the waiters publish, too: to a taker, and to one who forgets them.

@@ -14,9 +14,11 @@ use std::sync::{Arc, Mutex as StdMutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use filch::internals::Latch;
 use filch::runtime::{Builder, Runtime, UnhandledPanic};
 use filch::task::JoinHandle;
 use filch_loom_tests::{Count, OnDrop, block_on, model, model_bounded};
+use filch_primitives::cell::UnsafeCell;
 use filch_primitives::thread;
 
 /// Workers, and the preemptions that their models finish with.
@@ -184,6 +186,36 @@ fn closing_owners_races_the_workers_end() {
             assert_eq!((dropped.get(), panics.get()), (1, 0));
         });
     }
+}
+
+/// E3: the last one to count down sees what the others did before they did: it takes their queues apart.
+#[test]
+fn last_to_count_down_sees_what_the_others_did() {
+    struct Queue(UnsafeCell<usize>);
+    // SAFETY: each is written by one thread before it counts down, and read by the last one; loom checks
+    // whether that is enough.
+    unsafe impl Sync for Queue {}
+    // SAFETY: as above.
+    unsafe impl Send for Queue {}
+
+    model(|| {
+        let shared = Arc::new((Latch::new(2), [0, 0].map(|n| Queue(UnsafeCell::new(n)))));
+        let ends = |shared: Arc<(Latch, [Queue; 2])>, worker: usize| {
+            let (latch, queues) = &*shared;
+            // SAFETY: before we count down.
+            queues[worker].0.with_mut(|value| unsafe { *value = 1 });
+            if latch.count_down() {
+                for queue in queues {
+                    // SAFETY: after both did.
+                    assert_eq!(queue.0.with(|value| unsafe { *value }), 1);
+                }
+            }
+        };
+        let theirs = shared.clone();
+        let other = thread::spawn(move || ends(theirs, 1));
+        ends(shared, 0);
+        other.join().unwrap();
+    });
 }
 
 /// The models above can fail: a join handle that is forgotten keeps its task's memory, and loom says so.

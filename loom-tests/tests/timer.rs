@@ -10,6 +10,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use filch_primitives::atomic::{AtomicBool, Ordering, fence};
+use filch_primitives::cell::UnsafeCell;
 use filch_primitives::park::{Parker, Unparker};
 use filch_timer::{Clock, PollTimer, TimerEntry, Timers};
 use loom::sync::Arc;
@@ -404,5 +405,32 @@ fn shutdown_races_fire_and_drop() {
         assert!(count.get() == 1 || count.get() == 2);
         assert!(!stays.is_armed() && timers.is_empty());
         assert_given_back(count, waker);
+    });
+}
+
+/// The clock's inhibitors: who finds none sees what the last one did before it allowed the advance.
+#[test]
+fn allowed_advance_shows_what_held_it_up() {
+    struct Work(UnsafeCell<usize>);
+    // SAFETY: written before the advance is allowed, read after; loom checks whether that is enough.
+    unsafe impl Send for Work {}
+    // SAFETY: as above.
+    unsafe impl Sync for Work {}
+
+    loom::model(|| {
+        let clock = Clock::new(true);
+        clock.inhibit_auto_advance();
+        let work = Arc::new(Work(UnsafeCell::new(0)));
+        let (theirs, done) = (clock.clone(), work.clone());
+        let worker = thread::spawn(move || {
+            // SAFETY: before the advance is allowed.
+            done.0.with_mut(|value| unsafe { *value = 1 });
+            theirs.allow_auto_advance();
+        });
+        if clock.can_auto_advance() {
+            // SAFETY: after it was.
+            assert_eq!(work.0.with(|value| unsafe { *value }), 1);
+        }
+        worker.join().unwrap();
     });
 }

@@ -1,7 +1,7 @@
 //! `UnsafeCell` whose accesses loom can check.
 
 #[cfg(filch_loom)]
-pub use loom::cell::UnsafeCell;
+pub use crate::loom::cell::UnsafeCell;
 
 #[cfg(not(filch_loom))]
 pub use real::UnsafeCell;

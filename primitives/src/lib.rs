@@ -19,6 +19,11 @@
 //! | [`deque`] | `crossbeam_deque` | a locked queue with published lengths |
 //! | [`thread`], [`local!`] | `std::thread` | `loom::thread` |
 //! | [`coop`], [`entered`], [`rand`] | the same code in both | |
+//! | [`wake`] | a panic of a waker is caught | it passes |
+//!
+//! With `--cfg filch_shuttle` beside it, `filch_primitives::loom` is not loom but a module of the same
+//! shape on shuttle, which runs drawn schedules of programs that are too large for loom to explore:
+//! docs/random-schedules.md. Nothing above this crate knows the difference.
 
 pub mod atomic;
 pub mod cell;
@@ -29,16 +34,22 @@ pub mod lock;
 pub mod park;
 pub mod rand;
 pub mod thread;
+pub mod wake;
 
 #[cfg(not(filch_loom))]
 pub use std::sync::Arc;
 
 #[cfg(filch_loom)]
-pub use loom::sync::Arc;
+pub use crate::loom::sync::Arc;
 
 /// loom itself, for the crates above that build models.
-#[cfg(filch_loom)]
-pub use loom;
+#[cfg(all(filch_loom, not(filch_shuttle)))]
+pub use ::loom;
+
+/// loom's names on shuttle, which draws schedules instead of exploring them all.
+#[cfg(filch_shuttle)]
+#[path = "on_shuttle.rs"]
+pub mod loom;
 
 #[cfg(not(filch_loom))]
 pub use crossbeam_utils::CachePadded;

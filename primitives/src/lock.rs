@@ -11,17 +11,29 @@ pub use model::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWrite
 #[cfg(filch_loom)]
 mod model {
     use std::ops::{Deref, DerefMut};
+    use std::sync::{LockResult, PoisonError, TryLockError};
     use std::time::Duration;
 
-    pub use loom::sync::{RwLockReadGuard, RwLockWriteGuard};
+    use crate::loom;
+    pub use crate::loom::sync::{RwLockReadGuard, RwLockWriteGuard};
+
+    /// parking_lot's locks know no poison. (A model's threads share one thread of the system, so that one
+    /// that unwinds would poison the guards of the others, too.)
+    fn unpoisoned<G>(result: LockResult<G>) -> G {
+        result.unwrap_or_else(PoisonError::into_inner)
+    }
 
     /// loom's mutex in parking_lot's shape.
     #[derive(Debug, Default)]
     pub struct Mutex<T>(loom::sync::Mutex<T>);
 
-    /// The guard of [`Mutex`]. Empty only inside [`Condvar::wait`].
+    /// The guard of [`Mutex`].
     #[derive(Debug)]
-    pub struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
+    pub struct MutexGuard<'a, T> {
+        lock: &'a Mutex<T>,
+        /// Empty only inside of a wait.
+        inner: Option<loom::sync::MutexGuard<'a, T>>,
+    }
 
     impl<T> Mutex<T> {
         /// A new mutex. Not `const`: loom registers it with the running model.
@@ -31,50 +43,69 @@ mod model {
 
         /// Locks.
         pub fn lock(&self) -> MutexGuard<'_, T> {
-            MutexGuard(Some(self.0.lock().expect("a model that panicked goes on")))
+            self.guard(unpoisoned(self.0.lock()))
+        }
+
+        fn guard<'a>(&'a self, inner: loom::sync::MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            MutexGuard { lock: self, inner: Some(inner) }
         }
 
         /// Locks if that needs no waiting.
         pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-            self.0.try_lock().ok().map(|guard| MutexGuard(Some(guard)))
+            match self.0.try_lock() {
+                Ok(guard) => Some(self.guard(guard)),
+                Err(TryLockError::Poisoned(guard)) => Some(self.guard(guard.into_inner())),
+                Err(TryLockError::WouldBlock) => None,
+            }
         }
 
         /// The value, through exclusive access.
         pub fn get_mut(&mut self) -> &mut T {
-            self.0.get_mut().expect("a model that panicked goes on")
+            unpoisoned(self.0.get_mut())
         }
 
         /// Unwraps the value.
         pub fn into_inner(self) -> T {
-            self.0.into_inner().expect("a model that panicked goes on")
+            unpoisoned(self.0.into_inner())
         }
     }
 
     impl<T> Deref for MutexGuard<'_, T> {
         type Target = T;
         fn deref(&self) -> &T {
-            self.0.as_ref().expect("held outside of wait")
+            self.inner.as_ref().expect("held outside of wait")
         }
     }
 
     impl<T> DerefMut for MutexGuard<'_, T> {
         fn deref_mut(&mut self) -> &mut T {
-            self.0.as_mut().expect("held outside of wait")
+            self.inner.as_mut().expect("held outside of wait")
         }
+    }
+
+    #[cfg(not(filch_shuttle))]
+    fn times_out() -> bool {
+        false
+    }
+
+    /// Mostly: each wait is drawn anew, and who waits again and again should not be kept at it.
+    #[cfg(filch_shuttle)]
+    fn times_out() -> bool {
+        loom::draw() % 4 != 0
     }
 
     /// loom's condition variable in parking_lot's shape.
     #[derive(Debug, Default)]
     pub struct Condvar(loom::sync::Condvar);
 
-    /// What [`Condvar::wait_for`] returns. In a model no time passes: never timed out.
+    /// What [`Condvar::wait_for`] returns.
     #[derive(Debug)]
-    pub struct WaitTimeoutResult;
+    pub struct WaitTimeoutResult(bool);
 
     impl WaitTimeoutResult {
-        /// Whether the wait ended by its time: never in a model.
+        /// Whether the wait ended by its time. Never with loom, where no time passes.
         pub fn timed_out(&self) -> bool {
-            false
+            self.0
         }
     }
 
@@ -86,18 +117,25 @@ mod model {
 
         /// Releases the lock, waits for a notification, takes the lock again.
         pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-            let held = guard.0.take().expect("held outside of wait");
-            guard.0 = Some(self.0.wait(held).expect("a model that panicked goes on"));
+            let held = guard.inner.take().expect("held outside of wait");
+            guard.inner = Some(unpoisoned(self.0.wait(held)));
         }
 
-        /// As [`wait`](Condvar::wait): time-outs do not fire in a model.
+        /// As [`wait`](Condvar::wait). With loom the time is never over; with shuttle it may be.
         pub fn wait_for<T>(
             &self,
             guard: &mut MutexGuard<'_, T>,
             _timeout: Duration,
         ) -> WaitTimeoutResult {
+            if times_out() {
+                let lock = guard.lock;
+                drop(guard.inner.take());
+                loom::thread::yield_now();
+                *guard = lock.lock();
+                return WaitTimeoutResult(true);
+            }
             self.wait(guard);
-            WaitTimeoutResult
+            WaitTimeoutResult(false)
         }
 
         /// Wakes one waiter.
@@ -125,12 +163,12 @@ mod model {
 
         /// Locks for reading.
         pub fn read(&self) -> RwLockReadGuard<'_, T> {
-            self.0.read().expect("a model that panicked goes on")
+            unpoisoned(self.0.read())
         }
 
         /// Locks for writing.
         pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-            self.0.write().expect("a model that panicked goes on")
+            unpoisoned(self.0.write())
         }
     }
 }

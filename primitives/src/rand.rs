@@ -43,9 +43,16 @@ impl Rng {
 }
 
 /// A seed that differs between threads and runs: the hasher keys that std draws from the system.
+#[cfg(not(filch_shuttle))]
 pub fn entropy() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+/// A seed that the schedule decides, as it decides all else: so that it can be run again.
+#[cfg(filch_shuttle)]
+pub fn entropy() -> u64 {
+    crate::loom::draw()
 }
 
 #[cfg(test)]

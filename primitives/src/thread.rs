@@ -4,10 +4,10 @@
 pub use std::thread::{Builder, JoinHandle, LocalKey, ThreadId, current, yield_now};
 
 #[cfg(filch_loom)]
-pub use loom::thread::{Builder, JoinHandle, LocalKey, ThreadId, current, yield_now};
+pub use crate::loom::thread::{Builder, JoinHandle, LocalKey, ThreadId, current, yield_now};
 
 #[cfg(not(filch_loom))]
 pub use std::thread::spawn;
 
 #[cfg(filch_loom)]
-pub use loom::thread::spawn;
+pub use crate::loom::thread::spawn;

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-pub use filch_loom_tests::{block_on, model};
+pub use filch_loom_tests::{block_on, block_on_and_keep, model};
 
 /// Polls once with a waker that does nothing, and drops what is passed by value.
 pub fn poll_once<F: Future>(future: F) -> Option<F::Output> {

@@ -1,4 +1,5 @@
-//! Atomics and fences: std's, or loom's under `filch_loom`.
+//! Atomics and fences: std's, or loom's under `filch_loom`, one of whose orderings can be weakened
+//! ([`mutant`]).
 
 #[cfg(not(filch_loom))]
 pub use std::sync::atomic::{
@@ -6,7 +7,12 @@ pub use std::sync::atomic::{
 };
 
 #[cfg(filch_loom)]
-pub use loom::sync::atomic::{
+mod model;
+#[cfg(filch_loom)]
+pub mod mutant;
+
+#[cfg(filch_loom)]
+pub use model::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
@@ -23,20 +29,20 @@ pub fn spin_hint() {
     #[cfg(not(filch_loom))]
     std::hint::spin_loop();
     #[cfg(filch_loom)]
-    loom::thread::yield_now();
+    crate::loom::thread::yield_now();
 }
 
 /// The value that a compare-exchange loop begins with.
 ///
-/// A relaxed load. In a model it is an exchange that changes nothing: of each atomic loom remembers only
-/// the last access, so that a load right before the exchange would hide an earlier load of another thread
-/// from it, and with that all executions in which the exchange comes before that load.
+/// A relaxed load. In a model it is an exchange that fails: of each atomic loom remembers only the last
+/// access, so that a load right before the exchange would hide an earlier load of another thread from it, and
+/// with that all executions in which the exchange comes before that load. (With a load in its place, the
+/// notification that `loom-tests/src/worked/cache.rs` misses is never missed in a model.)
 ///
-/// Not for an atomic that is also written by plain stores: where one of those and an exchange of another thread
-/// are concurrent, loom keeps no order between the two, and a later exchange may find the earlier one of them.
-/// That reports failures which cannot happen. (The words of `sync`'s semaphore and `Notify`, and of the I/O
-/// driver's readiness.) Nor where the guess alone may end the loop, unless a value that does is final: in a
-/// model the guess is never an old value.
+/// Not where the guess alone may end the loop, unless a value that does is final, or is looked at again under
+/// a lock: in a model the guess is never an old value. Nor an exchange that succeeds, and writes what it found:
+/// where an atomic is also written by plain stores, loom keeps no order between a store and a concurrent
+/// exchange, and a later one may find the earlier of the two.
 pub trait FirstGuess {
     /// What the atomic holds.
     type Value;
@@ -56,7 +62,14 @@ macro_rules! first_guess {
                 #[cfg(not(filch_loom))]
                 return self.load(Ordering::Relaxed);
                 #[cfg(filch_loom)]
-                return self.fetch_or(0, Ordering::Relaxed);
+                return match self.compare_exchange(
+                    <$value>::MAX,
+                    <$value>::MAX,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                ) {
+                    Ok(value) | Err(value) => value,
+                };
             }
         }
     )+};

@@ -28,7 +28,7 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use filch_primitives::atomic::{AtomicUsize, Ordering};
+use filch_primitives::atomic::{AtomicUsize, FirstGuess, Ordering};
 use filch_primitives::lock::{Mutex, MutexGuard};
 
 #[cfg(feature = "stream")]
@@ -163,8 +163,8 @@ impl Notify {
     /// Futures that [`notified`](Self::notified) has made before this call are completed also if they
     /// were not polled yet.
     pub fn notify_waiters(&self) {
-        // ordering: Relaxed. A guess for the exchange, which publishes. (Not `first_guess`: see there, "stores".)
-        let mut seen = self.state.load(Ordering::Relaxed);
+        // A guess for the exchange, which publishes; where it says WAITERS, the lock is taken and decides.
+        let mut seen = self.state.first_guess();
         while seen & WAITERS == 0 {
             // ordering: NTF5. Release, so that a future that finds its generation gone by (Acquire, NTF2)
             // sees what we did before.
@@ -225,8 +225,8 @@ impl Notify {
     /// NTF1: leaves a permit. False if somebody waits.
     #[inline]
     fn leave_permit(&self) -> bool {
-        // ordering: Relaxed. A guess for the exchange, which publishes. (Not `first_guess`: see there, "stores".)
-        let mut seen = self.state.load(Ordering::Relaxed);
+        // A guess for the exchange, which publishes; where it says WAITERS, the lock is taken and decides.
+        let mut seen = self.state.first_guess();
         while seen & WAITERS == 0 {
             // ordering: NTF1. Release, so that who takes the permit (Acquire, NTF2) sees what we did before.
             // An exchange also where PERMIT is set already: the taker must see what we did, too.

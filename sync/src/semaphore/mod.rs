@@ -66,8 +66,8 @@ impl std::error::Error for TryAcquireError {}
 /// allocation: its place in the queue lies in its future.
 ///
 /// Acquiring, releasing (also by [`add_permits`](Self::add_permits)), forgetting and closing come in one
-/// order, and each sees what other threads did before their earlier ones: as `AcqRel` operations on one
-/// atomic. An attempt that fails, and looking at the number of permits, sees it too, as an `Acquire` load.
+/// order. Who acquires or forgets, or fails to, or looks at the number of permits, sees what other threads did
+/// before their earlier ones of these. (Releasing and closing tell their caller nothing about the others.)
 ///
 /// # Examples
 /// No more than two jobs at a time, on any executor:

@@ -19,14 +19,14 @@
 //! P4  No permit is lost or made up: word + partly granted + granted + held outside = what was put in.
 //! P5  The store to `needed` that grants or refuses is the last access to a waiter's node: after it the
 //!     future may be freed without the lock.
-//! P6  Acquiring, releasing and closing are AcqRel: each sees what was done before all earlier ones. Each is an
-//!     exchange of the word, or done under the lock by one that the word has sent there.
+//! P6  Who acquires, or is refused, sees what was done before all earlier acquiring, releasing and closing. Each
+//!     of these is an exchange of the word, or done under the lock by one that the word has sent there.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 
-use filch_primitives::atomic::{AtomicUsize, Ordering, fence};
+use filch_primitives::atomic::{AtomicUsize, FirstGuess, Ordering, fence};
 use filch_primitives::lock::{Mutex, MutexGuard};
 
 use super::acquire::{Acquire, REFUSED, Waiter};
@@ -102,7 +102,7 @@ impl RawSemaphore {
     pub(crate) fn try_acquire(&self, n: usize) -> Result<(), TryAcquireError> {
         // The request of a u32 always fits; a larger one can never be met.
         let Some(wanted) = n.checked_mul(ONE) else { return Err(TryAcquireError::NoPermits) };
-        // ordering: Relaxed. A guess for the exchange. (Not `first_guess`: see there, "stores".)
+        // ordering: Relaxed. A guess for the exchange. (Not `first_guess`: it may end the loop.)
         let mut seen = self.state.load(Ordering::Relaxed);
         loop {
             if seen & CLOSED != 0 {
@@ -158,21 +158,25 @@ impl RawSemaphore {
     #[inline]
     #[track_caller]
     fn release_without_waiters(&self, n: usize) -> bool {
-        // ordering: Relaxed. A guess for the exchange. (Not `first_guess`: see there, "stores".)
-        let mut seen = self.state.load(Ordering::Relaxed);
+        // A guess for the exchange; where it says WAITERS, the lock is taken and decides.
+        let mut seen = self.state.first_guess();
         loop {
             if seen & WAITERS != 0 {
                 return false;
             }
-            let next = add_permits(seen, n);
-            // ordering: SEM3. Release, so that who takes the permits (SEM1, SEM2) sees what we did
-            // while we held them. Acquire, for P6.
-            match self.state.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
-            {
+            match self.put_back(seen, add_permits(seen, n)) {
                 Ok(_) => return true,
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// SEM3: the exchange. (Apart from its caller, whose place in the source is that caller's own.)
+    #[inline]
+    fn put_back(&self, seen: usize, next: usize) -> Result<usize, usize> {
+        // ordering: SEM3. Release, so that who takes the permits (SEM1, SEM2) sees what we did while we held
+        // them. Not Acquire: who gives back learns nothing by it.
+        self.state.compare_exchange_weak(seen, next, Ordering::Release, Ordering::Relaxed)
     }
 
     /// SEM4: hands permits to those who wait, the rest to the word. Wakes with the lock released.
@@ -206,18 +210,25 @@ impl RawSemaphore {
     /// SEM5: the list is empty: clears WAITERS and puts `rest` into the word.
     #[track_caller]
     fn settle(&self, waiters: &Waiters<'_>, rest: usize) {
+        if !self.settle_waiters(waiters, rest) && rest > 0 {
+            let added = self.release_without_waiters(rest);
+            debug_assert!(added, "WAITERS was set without the lock");
+        }
+    }
+
+    /// SEM5, if WAITERS is set; else false.
+    fn settle_waiters(&self, waiters: &Waiters<'_>, rest: usize) -> bool {
         debug_assert!(waiters.is_empty());
         // ordering: Relaxed. While WAITERS is set only the lock's holder changes the word (P2), and
         // where it is not set the exchange in `release_without_waiters` decides.
         let seen = self.state.load(Ordering::Relaxed);
-        if seen & WAITERS != 0 {
-            debug_assert_eq!(seen >> SHIFT, 0, "permits beside waiters");
-            // ordering: SEM5. Release, as SEM3: who takes these permits sees what we did before.
-            self.state.store((seen & CLOSED) | (rest << SHIFT), Ordering::Release);
-        } else if rest > 0 {
-            let added = self.release_without_waiters(rest);
-            debug_assert!(added, "WAITERS was set without the lock");
+        if seen & WAITERS == 0 {
+            return false;
         }
+        debug_assert_eq!(seen >> SHIFT, 0, "permits beside waiters");
+        // ordering: SEM5. Release, as SEM3: who takes these permits sees what we did before.
+        self.state.store((seen & CLOSED) | (rest << SHIFT), Ordering::Release);
+        true
     }
 
     /// SEM2: takes what is there; for the rest, queues `waiter`. The waiter has its waker.
@@ -234,9 +245,8 @@ impl RawSemaphore {
         // SAFETY: the caller's node is alive, and shared access is all that is made.
         let waiter = unsafe { &node.as_ref().value };
         let asked = waiter.asked;
-        // ordering: Relaxed. A guess for the exchange, or, with WAITERS or CLOSED set, stable under
-        // the lock.
-        let mut seen = self.state.load(Ordering::Relaxed);
+        // A guess for the exchange, or, with WAITERS or CLOSED set, stable under the lock.
+        let mut seen = self.state.first_guess();
         let mut needed = asked;
         loop {
             if seen & CLOSED != 0 {
@@ -297,8 +307,8 @@ impl RawSemaphore {
         let mut wakers = WakeList::new();
         let mut waiters = self.waiters.lock();
         // ordering: SEM8. Release, pairs with `is_closed` and with the refusal of SEM1: who is refused sees
-        // what we did before. (That of SEM2 comes with the lock.) Acquire, for P6.
-        self.state.fetch_or(CLOSED, Ordering::AcqRel);
+        // what we did before. (That of SEM2 comes with the lock.) Not Acquire: who closes learns nothing by it.
+        self.state.fetch_or(CLOSED, Ordering::Release);
         let mut given_back = 0;
         loop {
             while wakers.has_room() {
@@ -327,7 +337,7 @@ impl RawSemaphore {
 
     /// Takes up to `n` permits out for good; says how many.
     pub(crate) fn forget(&self, n: usize) -> usize {
-        // ordering: Relaxed. A guess for the exchange. (Not `first_guess`: see there, "stores".)
+        // ordering: Relaxed. A guess for the exchange. (Not `first_guess`: it may end the loop.)
         let mut seen = self.state.load(Ordering::Relaxed);
         loop {
             let taken = n.min(seen >> SHIFT);
