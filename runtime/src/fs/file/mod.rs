@@ -96,17 +96,19 @@ const SLOW: u8 = 2;
 
 impl Shared {
     fn is_quick(&self) -> bool {
-        // ordering: Relaxed, here and below. The word is all there is; the caller that has made it SLOW
-        // by a clone is told by what it was told the clone by.
+        // ordering: Relaxed. The word is all there is; the caller that has made it SLOW by a clone is told by
+        // what it was told the clone by.
         self.speed.load(Ordering::Relaxed) == QUICK
     }
 
     fn set_slow(&self) {
+        // ordering: Relaxed, as above.
         self.speed.store(SLOW, Ordering::Relaxed);
     }
 
     /// Asks, if nobody has. May wait; for the pool.
     fn learn(&self) {
+        // ordering: Relaxed, both: as above.
         if self.speed.load(Ordering::Relaxed) == UNKNOWN {
             let speed = if quick::is_quick(&self.std) { QUICK } else { SLOW };
             // It may have become SLOW meanwhile, for good.
