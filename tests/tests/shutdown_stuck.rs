@@ -1,6 +1,9 @@
 //! A runtime that ends while something still runs: who waits for it, for how long, and what is said of it.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Barrier, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -94,6 +97,41 @@ fn report_names_the_stuck_task_and_counts_the_stuck_threads() {
         block_on_elsewhere(compute).unwrap();
         block_on_elsewhere(task).unwrap();
     }
+}
+
+/// A thread that `block_in_place` left without its worker tells others of its task's end, which takes it long:
+/// the task has ended all the same, as its join handle says.
+#[test]
+fn report_names_no_task_that_has_ended_on_a_thread_without_a_worker() {
+    struct HoldsUp(mpsc::Sender<()>, Arc<Gate>);
+    impl Wake for HoldsUp {
+        fn wake(self: Arc<Self>) {
+            self.0.send(()).unwrap();
+            self.1.pass();
+        }
+    }
+
+    let runtime = Kind::OneWorker.runtime();
+    let (begin, begins) = filch::sync::oneshot::channel::<()>();
+    let mut task = runtime.spawn(async move {
+        begins.await.unwrap();
+        let (ran, has_run) = mpsc::channel();
+        task::spawn(async move { ran.send(()).unwrap() });
+        // By another thread, which has the worker from here on.
+        task::block_in_place(|| has_run.recv_timeout(PATIENCE).unwrap());
+        7
+    });
+    let (tells, is_telling) = mpsc::channel();
+    let gate = Gate::closed();
+    let waker = Waker::from(Arc::new(HoldsUp(tells, gate.clone())));
+    assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
+    begin.send(()).unwrap();
+    is_telling.recv_timeout(PATIENCE).unwrap();
+    assert!(task.is_finished());
+    let report = runtime.shutdown(PATIENCE);
+    assert!(report.tasks.is_empty(), "{report}");
+    gate.open();
+    assert_eq!(block_on_elsewhere(task).unwrap(), 7);
 }
 
 #[test]

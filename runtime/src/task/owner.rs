@@ -127,7 +127,7 @@ impl Owner {
                 if multi_thread::is_current(shared) {
                     multi_thread::schedule_local(task, wake);
                 } else if let Some(shared) = shared.upgrade() {
-                    shared.schedule_remote(task);
+                    shared.schedule_woken(task, wake);
                 }
             }
             Queue::CurrentThread(shared) => {

@@ -1,7 +1,9 @@
 //! Where the kernel has no pidfds, `SIGCHLD` tells of the children's ends. Everything else is the same.
 
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
+use filch_tests::PATIENCE;
 use filch_tests::process::{alone_and_clean, threads_named};
 
 use crate::{cat, runtime};
@@ -31,6 +33,12 @@ fn switch_works() {
         runtime().block_on(async {
             let mut child = cat().spawn().unwrap();
             let is_off = std::env::var_os(SWITCH).is_some();
+            // The thread takes its name when it begins to run.
+            let start = Instant::now();
+            while is_off && threads_named("filch-reaper") == 0 {
+                assert!(start.elapsed() < PATIENCE, "no thread that waits for SIGCHLD");
+                std::thread::yield_now();
+            }
             assert_eq!(threads_named("filch-reaper"), usize::from(is_off));
             assert!(child.wait().await.unwrap().success());
         });
