@@ -1,5 +1,5 @@
 //! Atomics and fences: std's, or loom's under `filch_loom`, one of whose orderings can be weakened
-//! ([`mutant`]).
+//! (module `mutant`).
 
 #[cfg(not(filch_loom))]
 pub use std::sync::atomic::{

@@ -1,6 +1,6 @@
 //! The work-stealing deque and the injector: crossbeam's, or a model of their contract.
 //!
-//! The contract that the scheduler builds on, to which [`contract`] holds both of them:
+//! The contract that the scheduler builds on, to which the scenarios of `contract` hold both of them:
 //! D1 every pushed item is taken exactly once, by `pop` or by one successful steal;
 //! D2 a worker's items and an injector's items come out first in, first out;
 //! D3 who takes an item sees everything its pusher did before pushing;
