@@ -125,7 +125,7 @@ fn several_threads_wait_and_no_event_is_lost() {
         })
         .collect();
     thread::scope(|scope| {
-        for _ in 0..PAIRS {
+        let threads = [(); PAIRS].map(|()| {
             scope.spawn(|| {
                 let (a, b) = pair();
                 b.set_nonblocking(true).unwrap();
@@ -139,8 +139,10 @@ fn several_threads_wait_and_no_event_is_lost() {
                         assert_eq!(read(&ra, &a, &mut [0; 8]).await, 1);
                     }
                 });
-            });
-        }
+            })
+        });
+        // Joined, which a sanitizer sees; what ends a scope it does not see.
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
     stop.store(true, Ordering::SeqCst);
     driver.notify();

@@ -204,12 +204,14 @@ mod alarm {
             let barrier = Barrier::new(3);
             let at = Instant::now() + Duration::from_micros(200);
             thread::scope(|scope| {
-                for _ in 0..3 {
+                let threads = [(); 3].map(|()| {
                     scope.spawn(|| {
                         barrier.wait();
                         driver.set_alarm(Some(at)).unwrap();
-                    });
-                }
+                    })
+                });
+                // Joined, which a sanitizer sees; what ends a scope it does not see.
+                threads.into_iter().for_each(|thread| thread.join().unwrap());
             });
             assert!(driver.wait(&mut Events::new(), None).unwrap().alarm);
         }

@@ -289,7 +289,7 @@ fn a_forgotten_scope_is_still_the_outer_ones() {
                     done.as_mut().poll(cx)
                 })
                 .await;
-                std::mem::forget(forgotten);
+                filch_tests::forgotten::forget(forgotten);
                 outer.cancel();
                 Ok(())
             });
@@ -306,12 +306,12 @@ fn forgotten_handles_keep_nobody() {
         let runtime = kind.runtime();
         let done = runtime.block_on(scope(|s| async move {
             for _ in 0..10 {
-                std::mem::forget(s.spawn(async {
+                filch_tests::forgotten::forget(s.spawn(async {
                     yield_now().await;
                     Ok(())
                 }));
             }
-            std::mem::forget(s.clone());
+            filch_tests::forgotten::forget(s.clone());
             Ok::<_, Text>(1)
         }));
         assert_eq!(done.unwrap(), 1);

@@ -199,7 +199,7 @@ fn a_group_in_a_scope() {
                 if cancel {
                     inner.spawn(tasks.forever());
                     // Nobody drops it: the scope reaches its tasks all the same.
-                    std::mem::forget(inner);
+                    filch_tests::forgotten::forget(inner);
                     return Err("cancel");
                 }
                 let error = inner.join().await.unwrap_err();

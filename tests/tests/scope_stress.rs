@@ -107,7 +107,7 @@ fn spawn(s: &Scope<u64>, random: &mut Random, counts: &Counts, depth: u64) {
             });
             match random.below(6) {
                 0 => task.abort(),
-                1 => std::mem::forget(task),
+                1 => filch_tests::forgotten::forget(task),
                 _ => {}
             }
         }
