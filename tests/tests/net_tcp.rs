@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use filch::io::{AsyncReadExt, AsyncWriteExt};
 use filch::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use filch_tests::process::leave_nothing_behind;
 use filch_tests::runtimes::each_runtime;
 use net_support::{ANY_PORT, pair};
 
@@ -226,4 +227,25 @@ fn cancelled_accept_loses_no_connection() {
             assert_eq!(peer, client.local_addr().unwrap());
         }
     });
+}
+
+/// Every test of this file.
+const TESTS: [fn(); 12] = [
+    echo_both_ways,
+    more_than_the_buffers_hold,
+    many_connections_at_once,
+    connection_refused,
+    connect_tries_the_next_address_and_reports_the_last_error,
+    address_in_use,
+    names_are_looked_up_and_nonsense_is_refused,
+    each_side_may_close_its_writing_first,
+    reset_by_the_peer,
+    poll_accept_is_woken,
+    several_tasks_accept_from_one_listener,
+    cancelled_accept_loses_no_connection,
+];
+
+#[test]
+fn nothing_is_left_behind() {
+    leave_nothing_behind("nothing_is_left_behind", echo_both_ways, &TESTS);
 }

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use filch::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
+use filch_tests::process::leave_nothing_behind;
 use filch_tests::runtimes::each_runtime;
 use net_support::pair;
 
@@ -176,4 +177,20 @@ fn vectored_reads_and_writes() {
         client.read_exact(&mut buf).await.unwrap();
         assert_eq!(&buf, b"abc");
     });
+}
+
+/// Every test of this file.
+const TESTS: [fn(); 7] = [
+    closed_reader_shows_as_read_closed,
+    peek_leaves_the_bytes,
+    try_methods_clear_readiness_when_they_would_block,
+    try_write_fills_the_buffer_and_becomes_writable_again,
+    try_io_clears_on_would_block_only,
+    async_io_tries_again_after_would_block,
+    vectored_reads_and_writes,
+];
+
+#[test]
+fn nothing_is_left_behind() {
+    leave_nothing_behind("nothing_is_left_behind", closed_reader_shows_as_read_closed, &TESTS);
 }

@@ -10,6 +10,7 @@ use filch::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use filch::net::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use filch::net::{TcpListener, TcpSocket, TcpStream};
 use filch::runtime::Builder;
+use filch_tests::process::leave_nothing_behind;
 use filch_tests::runtimes::{Kind, each_runtime};
 use net_support::{ANY_PORT, pair};
 
@@ -191,4 +192,21 @@ fn auto_traits_and_impls() {
     fn send<T: Send>(_: T) {}
     send(TcpStream::connect("127.0.0.1:1"));
     send(TcpListener::bind("127.0.0.1:1"));
+}
+
+/// Every test of this file.
+const TESTS: [fn(); 8] = [
+    std_types_there_and_back,
+    socket_options,
+    ipv6_and_its_options,
+    socket_from_outside_connects,
+    stream_is_not_inherited_by_a_child_process,
+    socket_outlives_its_runtime_with_an_error,
+    outside_of_a_runtime_and_without_io_it_panics_with_advice,
+    auto_traits_and_impls,
+];
+
+#[test]
+fn nothing_is_left_behind() {
+    leave_nothing_behind("nothing_is_left_behind", std_types_there_and_back, &TESTS);
 }

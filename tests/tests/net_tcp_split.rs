@@ -11,6 +11,7 @@ use std::task::Poll;
 use filch::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 use filch::net::TcpStream;
 use filch::net::tcp::ReuniteError;
+use filch_tests::process::leave_nothing_behind;
 use filch_tests::runtimes::each_runtime;
 use net_support::pair;
 
@@ -120,4 +121,22 @@ fn reader_and_writer_tasks_wake_each_on_its_own() {
         peer_reader.read_exact(&mut received).await.unwrap();
         writing.await.unwrap();
     });
+}
+
+/// Every test of this file.
+const TESTS: [fn(); 5] = [
+    owned_halves_in_two_tasks_and_together_again,
+    halves_of_two_streams_do_not_reunite,
+    dropped_write_half_ends_the_writing_and_a_forgotten_one_does_not,
+    borrowed_halves_read_and_write_at_once,
+    reader_and_writer_tasks_wake_each_on_its_own,
+];
+
+#[test]
+fn nothing_is_left_behind() {
+    leave_nothing_behind(
+        "nothing_is_left_behind",
+        owned_halves_in_two_tasks_and_together_again,
+        &TESTS,
+    );
 }

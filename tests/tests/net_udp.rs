@@ -10,6 +10,7 @@ use std::task::Poll;
 
 use filch::io::{Interest, ReadBuf};
 use filch::net::UdpSocket;
+use filch_tests::process::leave_nothing_behind;
 use filch_tests::runtimes::each_runtime;
 
 const ANY_PORT: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
@@ -332,4 +333,28 @@ fn auto_traits() {
     send_sync_unpin::<UdpSocket>();
     fn send<T: Send>(_: T) {}
     send(UdpSocket::bind("127.0.0.1:1"));
+}
+
+/// Every test of this file.
+const TESTS: [fn(); 15] = [
+    send_to_and_recv_from,
+    connected_sockets,
+    long_datagram_is_cut_off_and_the_next_one_is_whole,
+    short_datagram_says_nothing_about_the_next,
+    try_methods,
+    peek_leaves_the_datagram,
+    readiness_around_foreign_system_calls,
+    refused_peer_wakes_the_receiver,
+    several_tasks_share_a_socket,
+    bind_errors,
+    std_socket_there_and_back,
+    options,
+    multicast_group_hears_what_is_sent_to_it,
+    ipv6_options,
+    auto_traits,
+];
+
+#[test]
+fn nothing_is_left_behind() {
+    leave_nothing_behind("nothing_is_left_behind", send_to_and_recv_from, &TESTS);
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use filch::runtime::{Builder, Runtime};
 use filch::signal::ctrl_c;
 use filch::signal::unix::{Signal, SignalKind, signal};
+use filch_tests::process::leave_nothing_behind;
 use rustix::process::{Signal as Number, getpid, kill_process};
 
 fn runtime() -> Runtime {
@@ -238,4 +239,20 @@ fn ignored_signal_is_ignored_again_after_the_last_listener() {
             later.recv().await;
         }
     });
+}
+
+/// Every test of this file that is no child.
+const TESTS: [fn(); 7] = [
+    signal_wakes_the_task_that_waits,
+    signal_before_recv_is_kept_and_several_are_one,
+    dropped_recv_loses_no_signal,
+    every_runtime_hears_and_one_listener_less_does_not_matter,
+    task_on_a_worker_hears,
+    listener_that_outlives_its_runtime_moves_to_the_next,
+    ctrl_c_completes_at_the_interrupt,
+];
+
+#[test]
+fn nothing_is_left_behind() {
+    leave_nothing_behind("nothing_is_left_behind", signal_wakes_the_task_that_waits, &TESTS);
 }
