@@ -97,14 +97,14 @@ fn arm_cancel_reset_hand_over_while_two_threads_fire() {
     let elapsed = AtomicUsize::new(0);
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| mpsc::channel()).unzip();
     thread::scope(|scope| {
-        for _ in 0..2 {
+        let firing = [(); 2].map(|()| {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     timers.fire_due(timers.clock().now());
                     thread::yield_now();
                 }
-            });
-        }
+            })
+        });
         let workers: Vec<_> = receivers
             .into_iter()
             .enumerate()
@@ -121,6 +121,8 @@ fn arm_cancel_reset_hand_over_while_two_threads_fire() {
         drop(senders);
         let results: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
         stop.store(true, Ordering::Relaxed);
+        // Joined, which a sanitizer sees; what ends a scope it does not see.
+        firing.into_iter().for_each(|thread| thread.join().unwrap());
         for result in results {
             result.unwrap();
         }
