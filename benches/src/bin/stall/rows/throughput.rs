@@ -19,36 +19,37 @@ const TURN: Duration = Duration::from_millis(50);
 /// What runs so many times, and says how long that took.
 type Workload<R> = fn(R, u64) -> io::Result<Duration>;
 
-/// Filch with the monitor and without it, in the same process, in turns; the ratio of throughputs.
+/// Filch with the monitor and without it, in the same process, in turns; the ratio of throughputs. And a
+/// control: without it against without it.
 ///
 /// Where the system puts the threads, and which worker got which tasks, makes one turn twice as long as the
 /// next, with the monitor and without it. So neither the best turns nor the median say anything: it is the
-/// mean that is compared, over many turns, without the longest and the shortest tenth.
+/// mean that is compared, over many turns, without the longest and the shortest tenth. What the control is off
+/// from 1 is still the machine's.
 pub(crate) fn on_against_off(workers: u8, pairs: u32) -> io::Result<Figures> {
-    let [on, off] = [Filch::with_monitor(workers, true)?, Filch::with_monitor(workers, false)?];
-    let workloads: [(&'static str, Workload<Filch>); 4] = [
-        ("ping-pong, on/off", ping_pong),
-        ("yield, on/off", yields),
-        ("spawn and join, on/off", spawn_and_join),
-        ("echo, on/off", echo),
+    let off = || Filch::with_monitor(workers, false);
+    let [on, off, control] = [Filch::with_monitor(workers, true)?, off()?, off()?];
+    let workloads: [([&'static str; 2], Workload<Filch>); 4] = [
+        (["ping-pong, on/off", "ping-pong, off/off"], ping_pong),
+        (["yield, on/off", "yield, off/off"], yields),
+        (["spawn and join, on/off", "spawn and join, off/off"], spawn_and_join),
+        (["echo, on/off", "echo, off/off"], echo),
     ];
     let mut figures = Vec::new();
-    for (name, workload) in workloads {
+    for (names, workload) in workloads {
         let times = calibrate(on, workload)?;
-        workload(off, times)?;
-        let (mut with, mut without) = (Vec::new(), Vec::new());
-        for pair in 0..pairs {
-            // Who goes first changes from pair to pair.
-            let mut turns = [(on, &mut with), (off, &mut without)];
-            if pair % 2 == 1 {
-                turns.reverse();
-            }
-            for (runtime, seconds) in turns {
-                seconds.push(workload(runtime, times)?.as_secs_f64());
+        let mut turns = [(on, Vec::new()), (off, Vec::new()), (control, Vec::new())];
+        for _ in 0..pairs {
+            // Who goes first changes from turn to turn.
+            turns.rotate_left(1);
+            for (runtime, seconds) in &mut turns {
+                seconds.push(workload(*runtime, times)?.as_secs_f64());
             }
         }
+        turns.rotate_right(pairs as usize % 3);
+        let [on, off, control] = turns.map(|(_, seconds)| trimmed_mean(seconds));
         // Twice the throughput is half of the time.
-        figures.push((name, trimmed_mean(without) / trimmed_mean(with)));
+        figures.extend([(names[0], off / on), (names[1], off / control)]);
     }
     Ok(figures)
 }
