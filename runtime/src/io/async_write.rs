@@ -71,44 +71,57 @@ pub trait AsyncWrite {
     }
 }
 
-macro_rules! deref_async_write {
-    () => {
+/// The methods of an `AsyncWrite` that hands everything on: to `$inner`, a pinned writer made of `$this`, the
+/// pinned self; `$shared` is the same writer by `&self`.
+macro_rules! forward_async_write {
+    ($this:ident => $inner:expr, $shared:expr) => {
         fn poll_write(
-            mut self: Pin<&mut Self>,
+            self: Pin<&mut Self>,
             cx: &mut Context<'_>,
             buf: &[u8],
         ) -> Poll<io::Result<usize>> {
-            Pin::new(&mut **self).poll_write(cx, buf)
+            #[allow(unused_mut, reason = "only some borrow it")]
+            let mut $this = self;
+            $inner.poll_write(cx, buf)
         }
 
-        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut **self).poll_flush(cx)
+        fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            #[allow(unused_mut, reason = "only some borrow it")]
+            let mut $this = self;
+            $inner.poll_flush(cx)
         }
 
-        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Pin::new(&mut **self).poll_shutdown(cx)
+        fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            #[allow(unused_mut, reason = "only some borrow it")]
+            let mut $this = self;
+            $inner.poll_shutdown(cx)
         }
 
         fn poll_write_vectored(
-            mut self: Pin<&mut Self>,
+            self: Pin<&mut Self>,
             cx: &mut Context<'_>,
             bufs: &[IoSlice<'_>],
         ) -> Poll<io::Result<usize>> {
-            Pin::new(&mut **self).poll_write_vectored(cx, bufs)
+            #[allow(unused_mut, reason = "only some borrow it")]
+            let mut $this = self;
+            $inner.poll_write_vectored(cx, bufs)
         }
 
         fn is_write_vectored(&self) -> bool {
-            (**self).is_write_vectored()
+            let $this = self;
+            $shared.is_write_vectored()
         }
     };
 }
 
+pub(in crate::io) use forward_async_write;
+
 impl<T: ?Sized + AsyncWrite + Unpin> AsyncWrite for Box<T> {
-    deref_async_write!();
+    forward_async_write!(this => Pin::new(&mut **this), (**this));
 }
 
 impl<T: ?Sized + AsyncWrite + Unpin> AsyncWrite for &mut T {
-    deref_async_write!();
+    forward_async_write!(this => Pin::new(&mut **this), (**this));
 }
 
 impl<P> AsyncWrite for Pin<P>
@@ -116,33 +129,7 @@ where
     P: DerefMut,
     P::Target: AsyncWrite,
 {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.as_deref_mut().poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.as_deref_mut().poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.as_deref_mut().poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.as_deref_mut().poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        (**self).is_write_vectored()
-    }
+    forward_async_write!(this => this.as_deref_mut(), (**this));
 }
 
 /// `AsyncWrite` for memory: std's `Write`, which never blocks there.
